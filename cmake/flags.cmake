@@ -1,0 +1,10 @@
+add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
+    -Wformat=2 -Wvla -Wcast-qual -Wundef -fno-math-errno)
+add_compile_definitions(_GNU_SOURCE)
+if(PROVA_WERROR)
+    add_compile_options(-Werror)
+endif()
+if(PROVA_SANITIZE)
+    add_compile_options(-fsanitize=${PROVA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${PROVA_SANITIZE})
+endif()

@@ -1,0 +1,47 @@
+/* Error codes and texts. */
+#include "core/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *err_string(int code)
+{
+    switch (code) {
+    case ERR_OK:
+        return "no error";
+#define ERR(name, number, text)                                                                              \
+    case number:                                                                                             \
+        return text;
+#include "core/err.def"
+#undef ERR
+    default:
+        return "unknown error";
+    }
+}
+
+int err_set(struct err *err, int code, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        err->code = code;
+        (void)vsnprintf(err->text, sizeof err->text, format, args); /* a long text is cut */
+        va_end(args);
+    }
+    return code;
+}
+
+int err_prefix(struct err *err, const char *format, ...)
+{
+    if (!err)
+        return ERR_OK;
+    char prefix[sizeof err->text], text[sizeof err->text];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(prefix, sizeof prefix, format, args);
+    va_end(args);
+    memcpy(text, err->text, sizeof text);
+    (void)snprintf(err->text, sizeof err->text, "%.120s: %s", prefix, text);
+    return err->code;
+}

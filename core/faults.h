@@ -1,0 +1,30 @@
+#ifndef CORE_FAULTS_H
+#define CORE_FAULTS_H
+
+#include <stddef.h>
+
+#include "core/text.h"
+
+/* Everything that is wrong with a user's file, collected so that it can be said at one time. */
+struct fault {
+    unsigned line, column; /* from 1; 0: unknown */
+    char *text;
+};
+
+struct faults {
+    size_t n, capacity;
+    struct fault *list;
+    int failed; /* 0 or ERR_NOMEM */
+};
+
+void faults_fini(struct faults *faults);
+void faults_add(struct faults *faults, unsigned line, unsigned column, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Writes "file:line:column: error: text" lines, in the order of the file. */
+void faults_write(struct text *out, struct faults *faults, const char *file);
+
+/* Of `n` names the one that the user may have meant by `word` (Damerau-Levenshtein distance, at most a third
+ * of its length); NULL if none is near. Lends. */
+const char *nearest_name(const char *word, const char *const *names, size_t n);
+
+#endif

@@ -1,0 +1,102 @@
+#ifndef CORE_SPEC_H
+#define CORE_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/faults.h"
+#include "core/options.h"
+#include "core/space.h"
+#include "core/trial.h"
+
+/* What an experiment is, as a sweep file or the SDK's setters say it. The sweep file is its only external
+ * form: the SDK writes one (JSON is YAML), the wire carries it, the database keeps it. */
+
+enum train_kind { TRAIN_NONE, TRAIN_COMMAND, TRAIN_LIBRARY, TRAIN_FUNCTION };
+
+struct train {
+    enum train_kind kind;
+    size_t n_argv;   /* of COMMAND; a command given as one string is {"/bin/sh", "-c", string} */
+    char **argv;     /* [n_argv], with ${name} still in them */
+    char *library;   /* of LIBRARY: path; relative to `directory` */
+    char *function;  /* of LIBRARY: symbol, int (*)(prova_trial *, void *) */
+    char *directory; /* where a command runs and relative paths start; NULL: the sweep file's own */
+    double grace_s;  /* from SIGTERM to SIGKILL, >= 0; default 10 */
+};
+
+struct metric {
+    char *name; /* default "objective" */
+    enum metric_goal goal;
+    enum metric_value value;
+    char *pattern; /* POSIX extended expression over a command's output lines; group 1 is the value; NULL:
+                      none */
+};
+
+struct limits {
+    int64_t trials; /* final trials, > 0; 0: no limit. 100 where the user gave no limit at all (grid: none) */
+    double hours;   /* of the experiment's running time; 0: none */
+    double target;  /* stop once a trial's value is this good; NaN: none */
+    int64_t failures;   /* failed trials in a row that end the experiment; default 10; 0: never */
+    double trial_hours; /* of one attempt; then it is stopped and FAILED; 0: none */
+};
+
+struct spec {
+    char *name; /* [A-Za-z0-9_.-]+, default: the file's name without its ending */
+    struct train train;
+    struct metric metric;
+    struct space *space;
+    struct plugin search, schedule, stopping; /* defaults: random, full, none */
+    struct plugin context; /* name: single, optimization (default); settings: its own section */
+    struct limits limits;
+    int64_t workers; /* local workers of `prova run`; default 1 */
+    int64_t retries; /* further attempts after an attempt was lost; default 1 */
+    uint64_t seed;
+    bool has_seed; /* false: `seed` is drawn by whoever submits it */
+};
+
+/* One `--set key=value`: a dotted path into the file and a YAML value. */
+struct override {
+    const char *path;
+    const char *value;
+};
+
+/* Reads a sweep file's text. All faults of it are added to `faults`, each at its line and column, with a "did
+ * you mean" for unknown keys; faults of an override have line 0 and name it. `file` gives the default name
+ * and directory. What plug-ins accept is not known here: see context_check (contexts/context.h). Returns 0
+ * and *spec, which the caller destroys; ERR_INVALID if there were faults; ERR_NOMEM. */
+int spec_parse(struct spec **spec, const char *text, size_t size, const char *file,
+               const struct override *overrides, size_t n_overrides, struct faults *faults);
+
+/* Reads the file and parses it. ERR_IO or ERR_NOT_FOUND with a text where it cannot be read. *source (if not
+ * NULL) is its text, which the caller frees. */
+int spec_read(struct spec **spec, char **source, const char *path, const struct override *overrides,
+              size_t n_overrides, struct faults *faults, struct err *err);
+
+/* The whole of it as one JSON object that spec_parse reads back to an equal spec; all defaults written out.
+ */
+void spec_write_json(struct text *out, const struct spec *spec);
+
+/* A spec with all defaults and an empty space. */
+struct spec *spec_create(void);
+void spec_destroy(struct spec *spec);
+
+/* The trial's value under the metric's rule, from the value it returned (NaN: none) and its curve; NaN if
+ * there is none. A stopped trial without a returned value has its last report. */
+double metric_trial_value(const struct metric *metric, double returned, const struct curve *curve);
+/* Is a better than b? NaN is never better, and everything finite is better than NaN. */
+bool metric_better(enum metric_goal goal, double a, double b);
+
+/* Replaces ${name} by the parameter's value, ${budget}, ${trial}, ${attempt}, ${seed} by the numbers, $$ by
+ * $. An inactive parameter gives "". Returns 0 or ERR_INVALID for an unknown name (which spec_parse has
+ * refused before). */
+struct substitution {
+    const struct space *space;
+    const double *point;
+    int64_t budget, trial, attempt;
+    uint64_t seed;
+};
+int spec_substitute(struct text *out, const char *string, const struct substitution *values, struct err *err);
+
+#endif

@@ -1,0 +1,2 @@
+/* The plug-ins: one line each. */
+#include "optimizers/registry.h"

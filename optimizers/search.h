@@ -1,0 +1,86 @@
+#ifndef OPTIMIZERS_SEARCH_H
+#define OPTIMIZERS_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/options.h"
+#include "core/space.h"
+#include "core/trial.h"
+
+/* Search: where to sample. A plug-in is one const struct search_type and one line in optimizers/registry.c.
+ *
+ * A search is a pure function of (options, seed, history): it reads no clock and no file, and is rebuilt
+ * after a crash by telling it the history again. It minimises; the front (struct search, below) flips the
+ * goal once, keeps NaN and infinity out, tries the user's defaults first and refuses points that were tried
+ * already while others are left. */
+
+enum observation_kind {
+    OBSERVED_PENDING, /* this point is being evaluated */
+    OBSERVED_PARTIAL, /* it had this value at `step` and goes on */
+    OBSERVED_FINAL,   /* it ended with this value, at `step` (0: unknown) */
+    OBSERVED_FAILED   /* it ended without a value: known to be bad, not merely unknown */
+};
+
+struct observation {
+    enum observation_kind kind;
+    uint64_t trial;      /* its number, from 1 */
+    const double *point; /* [n_params] */
+    double value;        /* finite, minimised; of PARTIAL and FINAL */
+    int64_t step;        /* resource units used; of PARTIAL and FINAL */
+};
+
+struct search_setup {
+    const struct space *space;   /* outlives the search */
+    const void *options;         /* the type's options struct; copied by create if it keeps it */
+    const struct plugin *plugin; /* for per-parameter settings; borrowed during create */
+    uint64_t seed;
+    int64_t n_trials;  /* how many are planned; 0: unknown */
+    int64_t n_workers; /* how many run at one time; 0: unknown */
+};
+
+struct search_type {
+    const char *name;
+    const char *summary; /* one line for `prova search` */
+    const char *paper;   /* "" where there is none */
+    const struct option *options;
+    size_t n_options;
+    size_t options_size; /* of the struct that the options fill */
+    bool learns;         /* false: suggestions do not depend on values, so any number may be made ahead */
+    bool exhaustive; /* it walks a fixed list of points of its own: no defaults first, no check for repeats */
+
+    /* Mandatory. Called once; may allocate. Returns 0 or a code with a text. */
+    int (*create)(void **state, const struct search_setup *setup, struct err *err);
+    /* Mandatory. NULL is a no-op. */
+    void (*destroy)(void *state);
+    /* Mandatory. Fills point[n_params] for trial number `trial`; may compute for long. For the same state and
+     * number it gives the same point. `again` counts from 0: how many of its answers for this trial were
+     * refused as repeats. Returns 0; ERR_EXHAUSTED when it has no point left; ERR_NOMEM. */
+    int (*suggest)(double *point, void *state, uint64_t trial, unsigned again, struct err *err);
+    /* Optional: a search that does not learn may leave it NULL. Every suggested point comes back once as
+     * PENDING, then any number of times as PARTIAL, then once as FINAL or FAILED; points from elsewhere (warm
+     * start, ask and tell) may come as FINAL at once. Returns 0 or ERR_NOMEM. */
+    int (*observe)(void *state, const struct observation *observation);
+};
+
+/* The front: one search of one experiment. Not for two threads at a time. */
+struct search;
+
+/* Creates it from the user's choice; `plugin` has been checked (registry_check). Borrows `space`. */
+int search_create(struct search **search, const struct plugin *plugin, const struct space *space,
+                  enum metric_goal goal, uint64_t seed, int64_t n_trials, int64_t n_workers, struct err *err);
+void search_destroy(struct search *search);
+const struct search_type *search_get_type(const struct search *search);
+
+/* Fills point[n_params] for trial number `trial` and counts it as pending. Returns 0; ERR_EXHAUSTED: every
+ * point of the space (or of the grid) has been tried or is pending; ERR_NOMEM. */
+int search_suggest(double *point, struct search *search, uint64_t trial, struct err *err);
+
+/* Tells it something, in the user's own sign. A FINAL or PARTIAL value that is not finite counts as FAILED or
+ * is ignored. PENDING is for points that search_suggest did not make, and for rebuilding from history; told
+ * twice it counts once. Returns 0 or ERR_NOMEM. */
+int search_observe(struct search *search, const struct observation *observation);
+
+#endif

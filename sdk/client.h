@@ -1,0 +1,41 @@
+#ifndef SDK_CLIENT_H
+#define SDK_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/err.h"
+#include "core/id.h"
+#include "core/wire.h"
+
+/* A client of a driver: submits, follows and stops experiments. One DEALER socket; not for two threads. */
+
+struct client;
+
+int client_connect(struct client **client, const char *endpoint, struct err *err);
+void client_close(struct client *client);
+
+/* Each waits for the answer: ERR_TIMEOUT after `timeout_ms` without one (the driver may be away: the request
+ * is sent again on reconnection, and is idempotent), else the driver's own code and text. */
+struct client_submission {
+    struct id experiment;
+    const char *spec, *file, *directory, *command_line, *git_revision;
+};
+int client_submit(struct client *client, const struct client_submission *submission, int timeout_ms,
+                  struct err *err);
+int client_resume(struct client *client, struct id experiment, int timeout_ms, struct err *err);
+int client_cancel(struct client *client, struct id experiment, int timeout_ms, struct err *err);
+/* *json is the document, which the caller frees. */
+int client_query(char **json, struct client *client, const char *what, const char *experiment, int timeout_ms,
+                 struct err *err);
+
+/* Asks for STATUS messages of an experiment, at most one every `interval_ms`. */
+int client_watch(struct client *client, struct id experiment, int interval_ms, struct err *err);
+/* Waits for the next one; it borrows from the client until the next call. ERR_TIMEOUT, ERR_INTERRUPTED (a
+ * signal came), ERR_CLOSED (the driver said BYE). Watches are renewed by themselves when the driver was
+ * restarted. */
+int client_next_status(struct wire_status *status, struct client *client, int timeout_ms, struct err *err);
+/* To be polled together with others. */
+int client_fd(struct client *client);
+
+#endif

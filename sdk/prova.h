@@ -1,0 +1,219 @@
+/* prova: hyperparameter search and ablation studies.
+ *
+ * The whole public interface of libprova. Names that begin with prova_ or PROVA_ are its own. Every function
+ * may be called from C and C++. Objects are not for two threads at a time, except a prova_trial, whose
+ * functions any thread of the training function may call. Strings are UTF-8; a string that is passed in is
+ * copied, a string that is returned belongs to the object that it came from and lives as long as it does.
+ */
+#ifndef PROVA_H
+#define PROVA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define PROVA_API __attribute__((visibility("default")))
+#else
+#define PROVA_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct prova_trial prova_trial;
+typedef struct prova_config prova_config;
+typedef struct prova_result prova_result;
+typedef struct prova_search prova_search;
+
+/* Error codes; all negative. prova_strerror gives the meaning. */
+enum prova_code {
+    PROVA_OK = 0,
+    PROVA_EINVALID = -1,
+    PROVA_ENOMEM = -2,
+    PROVA_ENOTFOUND = -3,
+    PROVA_EEXISTS = -4,
+    PROVA_EBUSY = -5,
+    PROVA_EIO = -6,
+    PROVA_EPROTOCOL = -7,
+    PROVA_EVERSION = -8,
+    PROVA_EEXHAUSTED = -9,
+    PROVA_ECLOSED = -10,
+    PROVA_ETIMEOUT = -11,
+    PROVA_EINTERRUPTED = -12,
+    PROVA_EUNSUPPORTED = -13,
+    PROVA_EFULL = -14,
+    PROVA_EREFUSED = -15
+};
+
+PROVA_API const char *prova_version(void);
+PROVA_API const char *prova_strerror(int code);
+
+/* A trial, seen from the training function
+ * ------------------------------------------------------------------------ */
+
+/* The training function: runs one trial. It asks for its parameters, reports as it goes, and returns
+ * prova_finish(trial, value), or prova_fail(trial, ...), or 0 to have its value read from its reports. Any
+ * other non-zero return fails the trial. It may be called many times in one process, one call at a time. */
+typedef int (*prova_train_fn)(prova_trial *trial, void *arg);
+
+/* The value of a double parameter (an int or a numeric discrete one converts). Asking for a name that is not
+ * in the space, or that is no number, fails the trial with a message that names it, and gives NaN. An
+ * inactive conditional parameter gives NaN. */
+PROVA_API double prova_double(prova_trial *trial, const char *name);
+/* The value of an int parameter, or of a discrete or constant one whose value is an integer. Fails the trial
+ * as above and gives 0; an inactive one gives 0. */
+PROVA_API int64_t prova_int(prova_trial *trial, const char *name);
+/* The value of any parameter as text ("adam", "64", "0.01"). Fails the trial as above and gives ""; an
+ * inactive one gives
+ * "". Lives until the trial ends. */
+PROVA_API const char *prova_string(prova_trial *trial, const char *name);
+/* 1 if the parameter exists and its conditions hold in this trial, else 0. */
+PROVA_API int prova_active(prova_trial *trial, const char *name);
+
+/* How many resource units (usually epochs) the trial may use in all, earlier attempts of a resumed trial
+ * included; `otherwise` where the schedule leaves it to the function. */
+PROVA_API int64_t prova_budget(prova_trial *trial, int64_t otherwise);
+/* Units that earlier runs of this trial have used: 0 but for a paused trial that goes on. A function that
+ * keeps checkpoints in prova_directory continues there; one that does not starts anew and is right too. */
+PROVA_API int64_t prova_done(prova_trial *trial);
+
+/* Reports the objective at a step (>= 0, growing; a step that does not grow is ignored). Costs well under a
+ * microsecond and never loses a report: it blocks only while many thousands are unsent. Returns non-zero if
+ * the trial is asked to stop, which is a suggestion to return soon. */
+PROVA_API int prova_report(prova_trial *trial, int64_t step, double value);
+/* The same for any metric of that name. */
+PROVA_API int prova_report_metric(prova_trial *trial, int64_t step, const char *name, double value);
+/* Non-zero if the trial is asked to stop. A few nanoseconds. */
+PROVA_API int prova_stopped(prova_trial *trial);
+
+/* Ends the trial with this value of the objective. Returns 0, to be returned. */
+PROVA_API int prova_finish(prova_trial *trial, double value);
+/* Fails the trial with a message. Returns non-zero, to be returned. */
+PROVA_API int prova_fail(prova_trial *trial, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+
+/* Number of the trial in its experiment, from 1; which attempt at it this is, from 1. */
+PROVA_API int64_t prova_trial_number(prova_trial *trial);
+PROVA_API int64_t prova_trial_attempt(prova_trial *trial);
+/* A seed for the function's own random numbers: a function of the experiment's seed and the trial's number
+ * alone. */
+PROVA_API uint64_t prova_trial_seed(prova_trial *trial);
+/* A directory of this trial alone, kept over its attempts: for checkpoints and output. */
+PROVA_API const char *prova_directory(prova_trial *trial);
+
+/* An experiment
+ * ------------------------------------------------------------------------------------------------------ */
+
+enum prova_scale { PROVA_LINEAR = 0, PROVA_LOG = 1 };
+
+/* An empty configuration: random search, schedule full, no early stopping, minimise, 100 trials, 1 local
+ * worker. NULL only when out of memory. The setters return 0 or a code; the first fault is also kept, and
+ * prova_lagom then returns it, so a program may set everything and look once. */
+PROVA_API prova_config *prova_config_new(const char *name);
+/* From a sweep file; its `train:` section may be left out. Faults, with file, line and column, are kept as
+ * above. */
+PROVA_API prova_config *prova_config_file(const char *path);
+PROVA_API void prova_config_free(prova_config *config);
+/* The kept fault as text, several lines where a file has several; "" if there is none. */
+PROVA_API const char *prova_config_error(const prova_config *config);
+
+/* Parameters. Ranges include both ends. */
+PROVA_API int prova_config_double(prova_config *config, const char *name, double min, double max,
+                                  enum prova_scale scale);
+PROVA_API int prova_config_int(prova_config *config, const char *name, int64_t min, int64_t max,
+                               enum prova_scale scale);
+PROVA_API int prova_config_discrete(prova_config *config, const char *name, const double *values, size_t n);
+PROVA_API int prova_config_categorical(prova_config *config, const char *name, const char *const *values,
+                                       size_t n);
+/* A parameter that is the same in every trial; `value` as in a sweep file ("1", "adam"). */
+PROVA_API int prova_config_constant(prova_config *config, const char *name, const char *value);
+/* Details of a parameter that was added before: its step, counted from min; its default; and that it is
+ * active only while parameter `parent` has one of `values` (several calls must all hold). */
+PROVA_API int prova_config_step(prova_config *config, const char *name, double step);
+PROVA_API int prova_config_default(prova_config *config, const char *name, const char *value);
+PROVA_API int prova_config_when(prova_config *config, const char *name, const char *parent,
+                                const char *const *values, size_t n);
+
+/* Anything else of a sweep file by its dotted path and a YAML value, e.g. ("metric.goal", "maximize"),
+ * ("search.name", "sobol"), ("limits.trials", "60"), ("workers", "4"), ("stopping", "{name: median,
+ * min_trials: 5}"). */
+PROVA_API int prova_config_set(prova_config *config, const char *path, const char *value);
+/* Where results are kept; default "prova.db". */
+PROVA_API int prova_config_database(prova_config *config, const char *path);
+/* A running driver to use, e.g. "tcp://127.0.0.1:5700", instead of one of its own. */
+PROVA_API int prova_config_driver(prova_config *config, const char *endpoint);
+/* Non-zero: go on with the newest unfinished experiment of that name in the database, if there is one. */
+PROVA_API int prova_config_resume(prova_config *config, int resume);
+/* Called about every `interval_ms` and at each change, on the calling thread, with the result so far. Return
+ * non-zero to stop the experiment (as Ctrl-C does). */
+typedef int (*prova_progress_fn)(const prova_result *result, void *arg);
+PROVA_API int prova_config_progress(prova_config *config, prova_progress_fn progress, void *arg,
+                                    int interval_ms);
+
+/* Runs the experiment with this training function, wherever it is called:
+ *   - alone: starts a driver (the `prova` command must be found: $PROVA_BIN, beside the library, or on the
+ * PATH) and local worker processes by fork, waits, and returns the result;
+ *   - with PROVA_DRIVER=endpoint: submits to that driver, and serves it with local workers;
+ *   - with PROVA_DRIVER and PROVA_ROLE=worker: serves trials of PROVA_EXPERIMENT until it is done;
+ *   - inside a trial of a command sweep (PROVA_TRIAL_DIR is set): runs the function once, with that trial's
+ * parameters. Call it while the process has no other threads. Progress goes to stderr. SIGINT stops it
+ * cleanly. Returns a result, to be freed, also when it failed (prova_result_code, prova_result_error); NULL
+ * only when out of memory. */
+PROVA_API prova_result *prova_lagom(prova_train_fn train, void *arg, const prova_config *config);
+
+PROVA_API void prova_result_free(prova_result *result);
+/* 0 if the experiment completed; PROVA_EINTERRUPTED; or why it could not produce a result. */
+PROVA_API int prova_result_code(const prova_result *result);
+PROVA_API const char *prova_result_error(const prova_result *result); /* "" if there was none */
+PROVA_API const char *prova_result_id(const prova_result *result);    /* UUID */
+PROVA_API const char *prova_result_name(const prova_result *result);
+PROVA_API const char *prova_result_state(const prova_result *result);  /* "completed", ... */
+PROVA_API int64_t prova_result_best_trial(const prova_result *result); /* 0: there is none */
+PROVA_API double prova_result_best_value(const prova_result *result);  /* NaN: there is none */
+/* The best trial's parameters: one as text (NULL if it is inactive or unknown), all as a JSON object. */
+PROVA_API const char *prova_result_best_param(const prova_result *result, const char *name);
+PROVA_API const char *prova_result_best_json(const prova_result *result);
+/* How many trials are in a state: "PENDING", "RUNNING", "COMPLETED", "STOPPED", "FAILED", ...; -1: no such
+ * state. */
+PROVA_API int64_t prova_result_count(const prova_result *result, const char *state);
+PROVA_API int64_t prova_result_limit(const prova_result *result); /* trials asked for; 0: no limit */
+PROVA_API double prova_result_seconds(const prova_result *result);
+
+/* Ask and tell
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* A search without any driver. `space` is the `parameters:` section of a sweep file as YAML or JSON text;
+ * `options` the further settings of `search:`, likewise, or NULL; `goal` "minimize" or "maximize". Returns
+ * NULL with a text in error[error_size] (which may be NULL). The same seed and calls give the same points. */
+PROVA_API prova_search *prova_search_new(const char *space, const char *search, const char *options,
+                                         const char *goal, uint64_t seed, char *error, size_t error_size);
+PROVA_API void prova_search_free(prova_search *search);
+/* The next point to evaluate: *number (from 1) names it in tell; it counts as pending until then.
+ * PROVA_EEXHAUSTED: all points of the space have been asked for. */
+PROVA_API int prova_search_ask(prova_search *search, int64_t *number);
+/* What was asked for: a parameter as number (NaN if inactive or not a number), as text (NULL if inactive or
+ * unknown; lives until the next call), or all as a JSON object (likewise). PROVA_ENOTFOUND is said by NaN and
+ * NULL. */
+PROVA_API double prova_search_double(prova_search *search, int64_t number, const char *name);
+PROVA_API const char *prova_search_string(prova_search *search, int64_t number, const char *name);
+PROVA_API const char *prova_search_json(prova_search *search, int64_t number);
+/* Tells its value; a value that is not finite counts as failed. Once a number: else PROVA_EEXISTS. */
+PROVA_API int prova_search_tell(prova_search *search, int64_t number, double value);
+/* A value on the way there, at a step. */
+PROVA_API int prova_search_tell_step(prova_search *search, int64_t number, int64_t step, double value);
+PROVA_API int prova_search_tell_failed(prova_search *search, int64_t number);
+/* A point from elsewhere, as a JSON object of its parameters: evaluated (with its value), or pending (NaN),
+ * to be told later. *number (if not NULL) names it. */
+PROVA_API int prova_search_add(prova_search *search, const char *params, double value, int64_t *number,
+                               char *error, size_t error_size);
+/* The best told so far; 0 and NaN if there is none. */
+PROVA_API int64_t prova_search_best(const prova_search *search, double *value);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,43 @@
+#ifndef WORKER_HANDLE_H
+#define WORKER_HANDLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a training function holds: `prova_trial` of prova.h. It is a table of functions in front of whatever
+ * runs the trial, because the function may live in a library that has its own copy of libprova: the copy that
+ * made the trial does the work, the other only calls through the table.
+ *
+ * Values are minimal and C; the SDK's functions (sdk/trial.c) add the checks and the messages. */
+
+#define HANDLE_VERSION 1 /* raised whenever this file changes */
+
+struct prova_trial;
+
+struct handle_ops {
+    uint32_t version; /* HANDLE_VERSION */
+    /* A metric's value at a step; name NULL: the objective. Returns non-zero if the trial should stop. Any
+     * thread. */
+    int (*report)(struct prova_trial *trial, int64_t step, const char *name, double value);
+    /* The trial's value, returned at its end. */
+    void (*finish)(struct prova_trial *trial, double value);
+    /* It has failed for this reason (the first one counts). */
+    void (*fail)(struct prova_trial *trial, const char *text);
+    int (*stopped)(struct prova_trial *trial);
+};
+
+struct spec;
+
+struct prova_trial {
+    const struct handle_ops *ops;
+    const struct spec *spec; /* with its space; NULL only for a trial of another libprova version */
+    const double *point;     /* [spec->space->n_params] */
+    uint64_t number, attempt;
+    int64_t budget;            /* 0: none */
+    int64_t done;              /* units used by earlier attempts of a resumed trial */
+    const char *experiment;    /* its name */
+    const char *experiment_id; /* UUID as text */
+    const char *directory;     /* of this trial alone, kept over its attempts; exists */
+};
+
+#endif
