@@ -1,17 +1,2 @@
-/* Names of what is kept. */
+/* The records are plain data: their header must compile by itself, which this file proves. */
 #include "driver/record.h"
-
-const char *experiment_state_name(enum experiment_state state)
-{
-    switch (state) {
-    case EXPERIMENT_RUNNING:
-        return "running";
-    case EXPERIMENT_INTERRUPTED:
-        return "interrupted";
-    case EXPERIMENT_COMPLETED:
-        return "completed";
-    case EXPERIMENT_FAILED:
-        return "failed";
-    }
-    return "?";
-}

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "core/experiment.h"
 #include "core/id.h"
 #include "core/spec.h"
 #include "core/trial.h"
@@ -11,14 +12,6 @@
 /* What the engine wants kept, and what the store gives back to it after a restart. Times are wall-clock
  * milliseconds since 1970. An experiment's `key` is a small number that stands for its id everywhere inside
  * one database. */
-
-enum experiment_state {
-    EXPERIMENT_RUNNING = 1,
-    EXPERIMENT_INTERRUPTED = 2, /* stopped by the user; can be resumed */
-    EXPERIMENT_COMPLETED = 3,
-    EXPERIMENT_FAILED = 4 /* could not produce a result; `text` says why; can be resumed */
-};
-const char *experiment_state_name(enum experiment_state state); /* "running" ... */
 
 struct experiment_record {
     int64_t key;
