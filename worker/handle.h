@@ -24,20 +24,28 @@ struct handle_ops {
     /* It has failed for this reason (the first one counts). */
     void (*fail)(struct prova_trial *trial, const char *text);
     int (*stopped)(struct prova_trial *trial);
+    /* A directory of this trial alone, kept over its attempts; made by the first call, so that a trial that
+     * needs none costs none. Lives as long as the trial. NULL if it cannot be made: the trial has then
+     * failed. Any thread. */
+    const char *(*directory)(struct prova_trial *trial);
 };
 
 struct spec;
+
+/* The seed of a trial's own random numbers: a function of the experiment's seed and the trial's number alone.
+ */
+uint64_t worker_trial_seed(uint64_t seed, uint64_t number);
 
 struct prova_trial {
     const struct handle_ops *ops;
     const struct spec *spec; /* with its space; NULL only for a trial of another libprova version */
     const double *point;     /* [spec->space->n_params] */
     uint64_t number, attempt;
+    uint64_t seed;             /* worker_trial_seed; below 2^31, so that every library takes it */
     int64_t budget;            /* 0: none */
     int64_t done;              /* units used by earlier attempts of a resumed trial */
     const char *experiment;    /* its name */
     const char *experiment_id; /* UUID as text */
-    const char *directory;     /* of this trial alone, kept over its attempts; exists */
 };
 
 #endif
