@@ -1,0 +1,346 @@
+/* The engine's door: events come in here, commands go out. See driver/engine.h for the contract.
+ *
+ * Out of memory is kept in `failed`: the event may then be half done, so the driver drops the engine and
+ * rebuilds it from the store, which knows everything that was acknowledged. */
+#include "driver/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/engine_state.h"
+
+struct engine *engine_create(const struct engine_setup *setup)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (engine)
+        engine->setup = *setup;
+    return engine;
+}
+
+static void free_spent(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_spent; i++)
+        curve_fini(&engine->spent[i]->curve);
+    engine->n_spent = 0;
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
+    free_spent(engine);
+    struct worker *worker, *next_worker;
+    HASH_ITER(hh, engine->workers, worker, next_worker)
+    {
+        peer_destroy(engine, worker);
+    }
+    struct experiment *experiment, *next;
+    HASH_ITER(hh, engine->experiments, experiment, next)
+    {
+        experiment_destroy(engine, experiment);
+    }
+    free(engine->spent);
+    free(engine->commands);
+    heap_fini(&engine->deadlines);
+    free(engine);
+}
+
+const struct command *engine_commands(size_t *n, const struct engine *engine)
+{
+    *n = engine->n_commands;
+    return engine->commands;
+}
+
+void engine_clear(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->n_commands; i++) {
+        if (engine->commands[i].kind == COMMAND_CHANGED) {
+            struct experiment *experiment;
+            HASH_FIND(hh_key, engine->experiments_by_key, &engine->commands[i].key, sizeof(int64_t),
+                      experiment);
+            if (experiment)
+                experiment->changed = false;
+        }
+    }
+    engine->n_commands = 0;
+    free_spent(engine);
+}
+
+int64_t engine_deadline(const struct engine *engine)
+{
+    const struct deadline *first = heap_first(&engine->deadlines);
+    return first ? first->at_ns : INT64_MAX;
+}
+
+int engine_failed(const struct engine *engine)
+{
+    return engine->failed;
+}
+
+void engine_out_of_memory(struct engine *engine)
+{
+    engine->failed = ERR_NOMEM;
+}
+
+struct command *engine_command(struct engine *engine, enum command_kind kind)
+{
+    if (engine->n_commands == engine->capacity_commands) {
+        size_t capacity = engine->capacity_commands ? 2 * engine->capacity_commands : 64;
+        struct command *commands = realloc(engine->commands, capacity * sizeof *commands);
+        if (!commands) {
+            engine_out_of_memory(engine);
+            return NULL;
+        }
+        engine->commands = commands;
+        engine->capacity_commands = capacity;
+    }
+    struct command *command = &engine->commands[engine->n_commands++];
+    memset(command, 0, sizeof *command);
+    command->kind = kind;
+    return command;
+}
+
+void engine_send_bye(struct engine *engine, struct id worker, int code, const char *text)
+{
+    struct command *command = engine_command(engine, COMMAND_SEND);
+    if (!command)
+        return;
+    command->worker = worker;
+    command->message.type = WIRE_BYE;
+    command->message.bye.code = code;
+    command->message.bye.text = wire_string(text);
+}
+
+int64_t engine_wall_ms(const struct engine *engine)
+{
+    return engine->now_ns / 1000000 + engine->setup.wall_offset_ms;
+}
+
+char *engine_copy(struct engine *engine, const char *string)
+{
+    if (!string || !*string)
+        return NULL;
+    char *copy = strdup(string);
+    if (!copy)
+        engine_out_of_memory(engine);
+    return copy;
+}
+
+struct experiment *engine_experiment(const struct engine *engine, struct id id)
+{
+    struct experiment *experiment;
+    HASH_FIND(hh, engine->experiments, &id, sizeof id, experiment);
+    return experiment;
+}
+
+static struct experiment *experiment_by_key(const struct engine *engine, int64_t key)
+{
+    struct experiment *experiment;
+    HASH_FIND(hh_key, engine->experiments_by_key, &key, sizeof key, experiment);
+    return experiment;
+}
+
+void engine_message(struct engine *engine, struct id worker, const struct wire_message *message,
+                    int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    peer_message(engine, worker, message);
+}
+
+void engine_worker_gone(struct engine *engine, struct id worker, int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    peer_unreachable(engine, worker);
+}
+
+/* The oldest question is answered; `n` of what it asked for came. */
+static void forget_asked(struct experiment *experiment, uint64_t first, size_t n)
+{
+    if (!experiment->n_asked)
+        return;
+    struct asked asked = experiment->asked[0];
+    experiment->n_asked_trials -= asked.n;
+    experiment->n_asked--;
+    memmove(experiment->asked, experiment->asked + 1, experiment->n_asked * sizeof *experiment->asked);
+    if (n < asked.n && (!experiment->exhausted || first + n < experiment->exhausted))
+        experiment->exhausted = first + n;
+}
+
+static int keep_suggestion(struct experiment *experiment, uint64_t trial, const double *point)
+{
+    if (experiment->ready_head + experiment->n_ready == experiment->n_ring) {
+        if (experiment->ready_head) {
+            memmove(experiment->ready, experiment->ready + experiment->ready_head,
+                    experiment->n_ready * sizeof *experiment->ready);
+            experiment->ready_head = 0;
+        } else {
+            size_t n_ring = experiment->n_ring ? 2 * experiment->n_ring : 64;
+            struct suggestion *ready = realloc(experiment->ready, n_ring * sizeof *ready);
+            if (!ready)
+                return ERR_NOMEM;
+            experiment->ready = ready;
+            experiment->n_ring = n_ring;
+        }
+    }
+    size_t size = experiment->spec->space->n_params * sizeof(double);
+    double *copy = malloc(size ? size : 1);
+    if (!copy)
+        return ERR_NOMEM;
+    memcpy(copy, point, size);
+    experiment->ready[experiment->ready_head + experiment->n_ready++] =
+        (struct suggestion){.trial = trial, .point = copy};
+    return 0;
+}
+
+void engine_suggested(struct engine *engine, int64_t key, uint64_t first_trial, size_t n,
+                      const double *points, int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    struct experiment *experiment = experiment_by_key(engine, key);
+    if (!experiment)
+        return;
+    forget_asked(experiment, first_trial, n);
+    for (size_t i = 0; i < n; i++) {
+        /* A trial that was adopted from its worker in the meantime has its point already. */
+        if (experiment_trial(experiment, first_trial + i))
+            continue;
+        if (keep_suggestion(experiment, first_trial + i, points + i * experiment->spec->space->n_params)) {
+            engine_out_of_memory(engine);
+            return;
+        }
+    }
+    experiment_feed(engine, experiment);
+}
+
+void engine_time(struct engine *engine, int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    struct deadline *first;
+    while (!engine->failed && (first = heap_first(&engine->deadlines)) && first->at_ns <= now_ns) {
+        heap_remove(&engine->deadlines, first);
+        char *base = (char *)first;
+        if (first->kind == DEADLINE_WORKER)
+            peer_deadline(engine, (struct worker *)(void *)(base - offsetof(struct worker, deadline)));
+        else
+            experiment_deadline(engine,
+                                (struct experiment *)(void *)(base - offsetof(struct experiment, deadline)));
+    }
+}
+
+int engine_submit(struct engine *engine, const struct experiment_record *record, struct spec *spec,
+                  int64_t now_ns, struct err *err)
+{
+    engine->now_ns = now_ns;
+    if (engine_experiment(engine, record->id)) {
+        spec_destroy(spec);
+        return 0;
+    }
+    struct experiment_record copy = *record;
+    copy.key = engine->setup.next_key;
+    copy.state = EXPERIMENT_RUNNING;
+    copy.text = "";
+    copy.created_ms = engine_wall_ms(engine);
+    copy.ended_ms = 0;
+    copy.elapsed_ms = 0;
+    struct experiment *experiment = experiment_create(engine, &copy, spec, err);
+    if (!experiment)
+        return err ? err->code : ERR_NOMEM;
+    engine->setup.next_key++;
+    struct command *command = engine_command(engine, COMMAND_PERSIST);
+    if (!command)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    command->record.kind = RECORD_EXPERIMENT;
+    command->record.experiment = copy;
+    command->record.experiment.spec = experiment->spec;
+    experiment_changed(engine, experiment);
+    experiment_run(engine, experiment);
+    return 0;
+}
+
+int engine_resume(struct engine *engine, struct id id, int64_t now_ns, struct err *err)
+{
+    engine->now_ns = now_ns;
+    struct experiment *experiment = engine_experiment(engine, id);
+    if (!experiment)
+        return err_set(err, ERR_NOT_FOUND, "this driver does not have that experiment");
+    if (experiment->state == EXPERIMENT_COMPLETED)
+        return err_set(err, ERR_INVALID, "experiment '%s' is complete: there is nothing to resume",
+                       experiment->name);
+    if (experiment->state == EXPERIMENT_RUNNING && experiment->closing)
+        return err_set(err, ERR_BUSY, "experiment '%s' is just being stopped: try again in a moment",
+                       experiment->name);
+    if (experiment->state == EXPERIMENT_RUNNING)
+        return 0;
+    experiment->state = EXPERIMENT_RUNNING;
+    experiment->n_failed_in_row = 0;
+    experiment->ended_ms = 0;
+    free(experiment->text);
+    experiment->text = NULL;
+    experiment_persist_state(engine, experiment);
+    experiment_run(engine, experiment);
+    return 0;
+}
+
+int engine_cancel(struct engine *engine, struct id id, int64_t now_ns, struct err *err)
+{
+    engine->now_ns = now_ns;
+    struct experiment *experiment = engine_experiment(engine, id);
+    if (!experiment)
+        return err_set(err, ERR_NOT_FOUND, "this driver does not have that experiment");
+    if (experiment->state == EXPERIMENT_RUNNING && !experiment->closing)
+        experiment_close(engine, experiment, EXPERIMENT_INTERRUPTED, STOP_CANCELLED, "stopped by the user");
+    return 0;
+}
+
+const struct spec *engine_spec(const struct engine *engine, int64_t key)
+{
+    const struct experiment *experiment = experiment_by_key(engine, key);
+    return experiment ? experiment->spec : NULL;
+}
+
+size_t engine_n_running(const struct engine *engine)
+{
+    size_t n = 0;
+    for (const struct experiment *e = engine->experiments; e; e = e->hh.next)
+        n += e->state == EXPERIMENT_RUNNING;
+    return n;
+}
+
+bool engine_find(struct id *experiment, int64_t *key, const struct engine *engine, struct id wanted)
+{
+    const struct experiment *found = engine_experiment(engine, wanted);
+    if (!found)
+        return false;
+    *experiment = found->id;
+    *key = found->key;
+    return true;
+}
+
+int engine_status(struct wire_status *status, const struct engine *engine, struct id id, int64_t now_ns)
+{
+    const struct experiment *e = engine_experiment(engine, id);
+    if (!e)
+        return ERR_NOT_FOUND;
+    *status = (struct wire_status){
+        .experiment = e->id,
+        .name = wire_string(e->name),
+        .state = (uint64_t)e->state,
+        .text = wire_string(e->text),
+        .n_trials = (uint64_t)e->spec->limits.trials,
+        .n_pending = e->counts[TRIAL_PENDING],
+        .n_running = e->n_active,
+        .n_paused = e->counts[TRIAL_PAUSED],
+        .n_completed = e->counts[TRIAL_COMPLETED],
+        .n_stopped = e->counts[TRIAL_STOPPED],
+        .n_failed = e->counts[TRIAL_FAILED],
+        .n_workers = e->n_own + (e->spec->train.kind == TRAIN_FUNCTION ? 0 : engine->n_general),
+        .n_reports = e->n_reports,
+        .best_trial = e->best ? e->best->number : 0,
+        .best_value = e->best ? e->best->value : (double)NAN,
+        .elapsed_s = (double)experiment_elapsed_ns(e, now_ns) / 1e9,
+    };
+    if (e->best)
+        status->best_point = (struct wire_point){.n = e->spec->space->n_params, .values = e->best->point};
+    return 0;
+}

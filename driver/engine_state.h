@@ -1,0 +1,216 @@
+#ifndef DRIVER_ENGINE_STATE_H
+#define DRIVER_ENGINE_STATE_H
+
+/* The engine's own structures and what its modules call of each other. Nobody else includes this.
+ *
+ *   engine.c      the door: events in, commands out
+ *   peers.c       workers: greeting, leases, who is idle
+ *   experiment.c  what runs next, limits, the end of an experiment
+ *   attempt.c     one trial: its state, its attempts, its reports
+ *   restore.c     rebuilding after a restart
+ */
+
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
+#include <uthash.h>
+#include <utlist.h>
+
+#include "contexts/context.h"
+#include "driver/engine.h"
+#include "driver/heap.h"
+
+struct worker;
+struct experiment;
+
+struct trial {
+    struct experiment *experiment;
+    uint64_t number;
+    enum trial_state state;
+    uint64_t attempt; /* the current one; of a PENDING trial the next one */
+    uint64_t n_lost;
+    struct worker *worker;   /* of the current attempt; NULL: none */
+    struct id worker_id;     /* of the last attempt */
+    enum stop_reason reason; /* why its attempt was asked to stop; 0: it was not */
+    bool pausing;            /* it is PAUSED, not STOPPED, once its attempt has ended */
+    bool diverged;           /* the objective was not finite: FAILED once its attempt has ended */
+    int64_t budget, done;
+    int64_t stop_sent_ns;
+    uint64_t held; /* greeting of the worker that last said it holds this attempt */
+    int64_t created_ms, started_ms, ended_ms, attempt_ms;
+    double value;
+    char *text, *log;                        /* NULL: none */
+    struct curve curve;                      /* while it is not final */
+    uint64_t n_reports;                      /* of the objective, in its last attempt */
+    struct trial *prev, *next;               /* among its worker's, or its experiment's pending ones */
+    struct trial *prev_active, *next_active; /* among its experiment's active ones */
+    double point[];
+};
+
+/* A point that the search has ready for a trial. */
+struct suggestion {
+    uint64_t trial;
+    double *point;
+};
+
+/* A range of trials that the search was asked about. */
+struct asked {
+    uint64_t first, n;
+};
+
+#define MAX_ASKED 16 /* questions under way at one time for an experiment */
+
+struct experiment {
+    int64_t key;
+    struct id id;
+    char *name, *spec_json, *text;
+    struct spec *spec;
+    enum experiment_state state;
+    enum experiment_state closing; /* the state it takes once nothing of it is active; 0: it goes on */
+    struct context *context;
+    bool learns; /* its search uses values */
+
+    struct trial **trials; /* [n_slots], by number - 1; NULL: no such trial (yet) */
+    size_t n_slots;
+    uint64_t next_number; /* the lowest that is free */
+    uint64_t n_created;
+    uint64_t counts[TRIAL_N_STATES];
+    struct trial *pending; /* to be run again, oldest first */
+    struct trial *active;
+    uint64_t n_active;
+    uint64_t n_failed_in_row;
+    uint64_t n_reports;
+    struct trial *best;
+
+    struct suggestion *ready; /* ring of capacity n_ring, ascending numbers */
+    size_t n_ring, ready_head, n_ready;
+    struct asked asked[MAX_ASKED]; /* oldest first */
+    size_t n_asked;
+    uint64_t n_asked_trials;
+    uint64_t next_ask;  /* the lowest number that was not asked for */
+    uint64_t exhausted; /* the search has nothing for this number and after; 0: not exhausted */
+
+    struct worker *idle; /* of its own workers */
+    uint64_t n_own;      /* connected workers that serve only it */
+    bool is_hungry;      /* in engine->hungry: there may be something to start */
+    struct experiment *prev_hungry, *next_hungry;
+
+    int64_t created_ms, ended_ms;
+    int64_t elapsed_ns; /* up to since_ns */
+    int64_t since_ns;   /* of state RUNNING */
+    struct deadline deadline;
+    int64_t close_by_ns; /* while closing: attempts that have not ended by then are given up */
+    bool changed;        /* COMMAND_CHANGED is in the queue */
+    UT_hash_handle hh;
+    UT_hash_handle hh_key;
+};
+
+enum worker_state {
+    WORKER_ABSENT,   /* known from the database or vanished; may come back while its lease lasts */
+    WORKER_GREETING, /* its HOLDs are coming */
+    WORKER_READY
+};
+
+struct worker {
+    struct id id;
+    enum worker_state state;
+    struct id wants;           /* the experiment that it serves; none: any */
+    struct experiment *own;    /* that one, once it is known */
+    uint64_t greeting, n_held; /* n_held: HOLDs still to come */
+    uint64_t next_seq;         /* of its next PROGRESS */
+    struct trial *trials;      /* attempts that it has, as far as is known */
+    struct experiment **known; /* [n_known] experiments that it was told of on this connection */
+    size_t n_known, capacity_known;
+    char *host;
+    bool stale;          /* it still runs an attempt that it was told to drop: not free until it says so */
+    unsigned idle_beats; /* heartbeats in a row that say it runs nothing though it should */
+    int64_t heard_ns;
+    struct deadline deadline;
+    struct worker **list; /* the idle list that it is in; NULL: none */
+    struct worker *prev, *next;
+    UT_hash_handle hh;
+};
+
+struct engine {
+    struct engine_setup setup;
+    int64_t now_ns;
+    int failed;
+    struct command *commands;
+    size_t n_commands, capacity_commands;
+    struct trial **spent; /* trials that ended in this event: a command may still point to their curves */
+    size_t n_spent, capacity_spent;
+    struct heap deadlines;
+    struct worker *workers;         /* by id */
+    struct worker *idle;            /* that serve anything */
+    struct worker *unclaimed;       /* idle, for an experiment that is not here yet */
+    uint64_t n_general;             /* connected workers that serve anything */
+    struct experiment *experiments; /* by id */
+    struct experiment *experiments_by_key;
+    struct experiment *hungry; /* may have something to start; the longest unserved first */
+    char scratch[256];         /* a text that a command points to */
+};
+
+/* engine.c */
+struct command *engine_command(struct engine *engine, enum command_kind kind); /* NULL once it has failed */
+void engine_out_of_memory(struct engine *engine);
+void engine_send_bye(struct engine *engine, struct id worker, int code, const char *text);
+int64_t engine_wall_ms(const struct engine *engine);
+char *engine_copy(struct engine *engine, const char *string); /* NULL for "" and NULL */
+struct experiment *engine_experiment(const struct engine *engine, struct id id);
+
+/* peers.c */
+void peer_message(struct engine *engine, struct id id, const struct wire_message *message);
+void peer_unreachable(struct engine *engine, struct id id);
+void peer_deadline(struct engine *engine, struct worker *worker);
+struct worker *peer_find_or_create(struct engine *engine, struct id id); /* NULL: out of memory */
+void peer_destroy(struct engine *engine, struct worker *worker);
+void peer_adopt_unclaimed(struct engine *engine, struct experiment *experiment);
+void peer_arm(struct engine *engine, struct worker *worker);
+/* It runs nothing: finds it something to do, or a place among the idle. */
+void peer_employ(struct engine *engine, struct worker *worker);
+void peer_unpark(struct worker *worker);
+
+/* experiment.c */
+struct experiment *experiment_create(struct engine *engine, const struct experiment_record *record,
+                                     struct spec *spec, struct err *err);
+void experiment_destroy(struct engine *engine, struct experiment *experiment);
+void experiment_persist_state(struct engine *engine, struct experiment *experiment);
+void experiment_changed(struct engine *engine, struct experiment *experiment);
+/* Something may be possible now that was not: gives work to idle workers, asks the search, and sees whether
+ * it is over. */
+void experiment_feed(struct engine *engine, struct experiment *experiment);
+/* Starts its next trial on this worker, if there is one. */
+bool experiment_start_next(struct engine *engine, struct experiment *experiment, struct worker *worker);
+void experiment_hungry(struct engine *engine, struct experiment *experiment, bool hungry);
+/* Stops what is active and takes `state` once that has ended. */
+void experiment_close(struct engine *engine, struct experiment *experiment, enum experiment_state state,
+                      enum stop_reason reason, const char *text);
+/* A trial of it has become final (or PAUSED): limits and targets. */
+void experiment_trial_ended(struct engine *engine, struct experiment *experiment, struct trial *trial);
+void experiment_run(struct engine *engine, struct experiment *experiment);
+void experiment_deadline(struct engine *engine, struct experiment *experiment);
+int64_t experiment_elapsed_ns(const struct experiment *experiment, int64_t now_ns);
+struct trial *experiment_trial(const struct experiment *experiment, uint64_t number); /* NULL: none */
+bool experiment_drop_suggestion(struct experiment *experiment, uint64_t number);
+
+/* attempt.c */
+struct trial *trial_create(struct engine *engine, struct experiment *experiment, uint64_t number,
+                           const double *point);
+void trial_destroy(struct trial *trial);
+bool trial_is_active(const struct trial *trial);
+void trial_step(struct experiment *experiment, struct trial *trial, enum trial_state to);
+void trial_persist(struct engine *engine, struct experiment *experiment, struct trial *trial);
+void trial_observe(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                   enum observation_kind kind);
+/* The worker has this attempt: from PENDING, ASSIGNED to it. */
+void trial_attach(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                  struct worker *worker);
+void trial_assign(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                  struct worker *worker);
+void trial_send_stop(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                     enum stop_reason reason);
+void trial_progress(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                    const struct wire_progress *progress);
+/* The attempt is over without a word of its worker. `counts`: against the trial's retries. */
+void trial_lose(struct engine *engine, struct experiment *experiment, struct trial *trial, bool counts,
+                const char *text);
+
+#endif

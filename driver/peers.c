@@ -1,0 +1,450 @@
+/* The workers: who they are, whether they are alive, and who of them is idle.
+ *
+ * A worker may speak only after a greeting: HELLO, then a HOLD for each attempt that it runs or has
+ * unacknowledged news of. The HOLDs are compared with what is known here (`hold_*`), which is how assignments
+ * survive a killed driver, and how lost messages are noticed. A worker's silence is measured lazily: a
+ * deadline that comes up while the worker has been heard since is only moved. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/engine_state.h"
+
+/* A hold of a trial further than this beyond what is known is not believed: nobody was ever assigned it. */
+#define MAX_HOLD_AHEAD 65536
+
+static struct worker *peer_find(const struct engine *engine, struct id id)
+{
+    struct worker *worker;
+    HASH_FIND(hh, engine->workers, &id, sizeof id, worker);
+    return worker;
+}
+
+struct worker *peer_find_or_create(struct engine *engine, struct id id)
+{
+    struct worker *worker = peer_find(engine, id);
+    if (worker)
+        return worker;
+    worker = calloc(1, sizeof *worker);
+    if (!worker)
+        goto fail;
+    worker->id = id;
+    worker->deadline.kind = DEADLINE_WORKER;
+    HASH_ADD(hh, engine->workers, id, sizeof worker->id, worker);
+    if (!worker->hh.tbl)
+        goto fail;
+    return worker;
+fail:
+    free(worker);
+    engine_out_of_memory(engine);
+    return NULL;
+}
+
+void peer_unpark(struct worker *worker)
+{
+    if (!worker->list)
+        return;
+    DL_DELETE(*worker->list, worker);
+    worker->list = NULL;
+}
+
+static void park(struct worker *worker, struct worker **list)
+{
+    DL_APPEND(*list, worker);
+    worker->list = list;
+}
+
+/* Keeps the counts of connected workers, which the status of an experiment shows. */
+static void set_state(struct engine *engine, struct worker *worker, enum worker_state state)
+{
+    bool was = worker->state == WORKER_READY, is = state == WORKER_READY;
+    uint64_t *count = worker->own                 ? &worker->own->n_own
+                      : id_is_none(worker->wants) ? &engine->n_general
+                                                  : NULL;
+    worker->state = state;
+    if (!count || was == is)
+        return;
+    *count += is ? 1 : (uint64_t)-1;
+    if (worker->own)
+        experiment_changed(engine, worker->own);
+}
+
+void peer_destroy(struct engine *engine, struct worker *worker)
+{
+    set_state(engine, worker, WORKER_ABSENT);
+    peer_unpark(worker);
+    heap_remove(&engine->deadlines, &worker->deadline);
+    HASH_DEL(engine->workers, worker);
+    free(worker->known);
+    free(worker->host);
+    free(worker);
+}
+
+void peer_arm(struct engine *engine, struct worker *worker)
+{
+    worker->heard_ns = engine->now_ns;
+    if (!worker->deadline.place &&
+        heap_set(&engine->deadlines, &worker->deadline, engine->now_ns + engine->setup.lease_ns))
+        engine_out_of_memory(engine);
+}
+
+/* Whatever it had is run elsewhere, and it is forgotten. */
+static void dismiss(struct engine *engine, struct worker *worker, bool counts, const char *text)
+{
+    set_state(engine, worker, WORKER_ABSENT);
+    peer_unpark(worker);
+    while (worker->trials && !engine->failed)
+        trial_lose(engine, worker->trials->experiment, worker->trials, counts, text);
+    if (!engine->failed)
+        peer_destroy(engine, worker);
+}
+
+void peer_deadline(struct engine *engine, struct worker *worker)
+{
+    int64_t lease_ends = worker->heard_ns + engine->setup.lease_ns;
+    if (lease_ends > engine->now_ns) {
+        if (heap_set(&engine->deadlines, &worker->deadline, lease_ends))
+            engine_out_of_memory(engine);
+        return;
+    }
+    char text[160];
+    (void)snprintf(text, sizeof text, "nothing was heard of its worker%s%.64s for %.0f s",
+                   worker->host ? " on " : "", worker->host ? worker->host : "",
+                   (double)engine->setup.lease_ns / 1e9);
+    dismiss(engine, worker, true, text);
+}
+
+void peer_unreachable(struct engine *engine, struct id id)
+{
+    struct worker *worker = peer_find(engine, id);
+    if (!worker || worker->state == WORKER_ABSENT)
+        return;
+    /* What it runs it may still bring back, within its lease; what it was just handed has not reached it. */
+    set_state(engine, worker, WORKER_ABSENT);
+    peer_unpark(worker);
+    struct trial *trial, *next;
+    DL_FOREACH_SAFE(worker->trials, trial, next)
+    {
+        if (trial->state != TRIAL_ASSIGNED)
+            continue;
+        trial_lose(engine, trial->experiment, trial, false, "its worker could not be reached");
+        if (engine->failed)
+            return;
+    }
+}
+
+void peer_employ(struct engine *engine, struct worker *worker)
+{
+    peer_unpark(worker);
+    if (worker->stale)
+        return;
+    if (worker->own) {
+        if (worker->own->state == EXPERIMENT_RUNNING && experiment_start_next(engine, worker->own, worker))
+            return;
+        park(worker, &worker->own->idle);
+        return;
+    }
+    if (!id_is_none(worker->wants)) {
+        park(worker, &engine->unclaimed);
+        return;
+    }
+    /* Fair shares: the experiment with the fewest attempts under way, the longest unserved among equals. */
+    for (;;) {
+        struct experiment *least = NULL;
+        for (struct experiment *e = engine->hungry; e; e = e->next_hungry)
+            if (e->spec->train.kind != TRAIN_FUNCTION && (!least || e->n_active < least->n_active))
+                least = e;
+        if (!least)
+            break;
+        experiment_hungry(engine, least, false);
+        if (experiment_start_next(engine, least, worker)) {
+            experiment_hungry(engine, least, true); /* to the end of the line */
+            return;
+        }
+    }
+    park(worker, &engine->idle);
+}
+
+static void send_done(struct engine *engine, struct worker *worker, struct id experiment)
+{
+    struct command *command = engine_command(engine, COMMAND_SEND);
+    if (!command)
+        return;
+    command->worker = worker->id;
+    command->after_commit = true;
+    command->message.type = WIRE_DONE;
+    command->message.done.experiment = experiment;
+}
+
+static void greeting_complete(struct engine *engine, struct worker *worker)
+{
+    struct command *command = engine_command(engine, COMMAND_SEND);
+    if (!command)
+        return;
+    command->worker = worker->id;
+    command->message.type = WIRE_WELCOME;
+    command->message.welcome =
+        (struct wire_welcome){.protocol = WIRE_VERSION,
+                              .driver = engine->setup.driver,
+                              .heartbeat_ms = (uint64_t)(engine->setup.heartbeat_ns / 1000000),
+                              .lease_ms = (uint64_t)(engine->setup.lease_ns / 1000000),
+                              .greeting = worker->greeting};
+    set_state(engine, worker, WORKER_READY);
+    /* What we thought it had and it has not: the assignment never arrived. */
+    struct trial *trial, *next;
+    DL_FOREACH_SAFE(worker->trials, trial, next)
+    {
+        if (trial->held == worker->greeting)
+            continue;
+        trial_lose(engine, trial->experiment, trial, false, "its worker does not have it");
+        if (engine->failed)
+            return;
+    }
+    if (worker->own && worker->own->state != EXPERIMENT_RUNNING)
+        send_done(engine, worker, worker->own->id);
+    if (!worker->trials && !worker->list)
+        peer_employ(engine, worker);
+}
+
+static void hello(struct engine *engine, struct id id, const struct wire_hello *message)
+{
+    if (!id_equal(id, message->worker)) {
+        engine_send_bye(engine, id, ERR_REFUSED, "HELLO names another worker than the socket's identity");
+        return;
+    }
+    if (message->protocol != WIRE_VERSION) {
+        (void)snprintf(
+            engine->scratch, sizeof engine->scratch,
+            "the driver speaks protocol version %d, this worker %llu: use the same prova on both sides",
+            WIRE_VERSION, (unsigned long long)message->protocol);
+        engine_send_bye(engine, id, ERR_VERSION, engine->scratch);
+        return;
+    }
+    struct worker *worker = peer_find_or_create(engine, id);
+    if (!worker || (worker->greeting && message->greeting <= worker->greeting))
+        return; /* a late double */
+    set_state(engine, worker, WORKER_GREETING);
+    peer_unpark(worker);
+    worker->wants = message->experiment;
+    worker->own = id_is_none(worker->wants) ? NULL : engine_experiment(engine, worker->wants);
+    worker->greeting = message->greeting;
+    worker->n_held = message->n_held;
+    worker->next_seq = message->first_seq;
+    worker->n_known = 0;
+    worker->idle_beats = 0;
+    worker->stale = false;
+    free(worker->host);
+    worker->host = engine_copy(engine, message->host.data);
+    peer_arm(engine, worker);
+    if (!worker->n_held)
+        greeting_complete(engine, worker);
+}
+
+/* It drops that attempt, and says by a heartbeat when it runs it no more. */
+static void send_stale(struct engine *engine, struct worker *worker, struct id experiment, uint64_t trial,
+                       uint64_t attempt)
+{
+    struct command *command = engine_command(engine, COMMAND_SEND);
+    if (!command)
+        return;
+    worker->stale = true;
+    peer_unpark(worker);
+    command->worker = worker->id;
+    command->message.type = WIRE_STOP;
+    command->message.stop = (struct wire_stop){
+        .experiment = experiment, .trial = trial, .attempt = attempt, .reason = STOP_STALE};
+}
+
+/* The worker has an attempt that is newer than what we know: the driver died before its assignment was on
+ * disk. */
+static void hold_newer(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                       struct worker *worker, const struct wire_hold *message)
+{
+    if (trial_is_active(trial)) {
+        struct worker *other = trial->worker;
+        DL_DELETE(other->trials, trial);
+        trial->worker = NULL;
+        if (other->state == WORKER_READY)
+            send_stale(engine, other, experiment->id, trial->number, trial->attempt);
+        trial_step(experiment, trial, TRIAL_PENDING);
+        curve_clear(&trial->curve);
+        trial->n_reports = 0;
+    } else if (trial->state == TRIAL_PAUSED) {
+        trial_step(experiment, trial, TRIAL_PENDING);
+    } else {
+        DL_DELETE(experiment->pending, trial);
+    }
+    trial->attempt = message->attempt;
+    trial->budget = message->budget;
+    trial_attach(engine, experiment, trial, worker);
+    trial_persist(engine, experiment, trial);
+}
+
+/* The driver died before the trial was on disk: its worker's copy restores it. */
+static bool hold_unknown(struct engine *engine, struct experiment *experiment, struct worker *worker,
+                         const struct wire_hold *message)
+{
+    const struct space *space = experiment->spec->space;
+    uint64_t limit = (uint64_t)experiment->spec->limits.trials;
+    if (!message->trial || message->trial > experiment->next_number + MAX_HOLD_AHEAD ||
+        (limit && (message->trial > limit || experiment->n_created >= limit)))
+        return false;
+    if (message->point.n != space->n_params || space_check(space, message->point.values, NULL))
+        return false;
+    struct trial *trial = trial_create(engine, experiment, message->trial, message->point.values);
+    if (!trial)
+        return false;
+    (void)experiment_drop_suggestion(experiment, trial->number); /* if there was one */
+    trial->attempt = message->attempt;
+    trial->budget = message->budget;
+    trial_observe(engine, experiment, trial, OBSERVED_PENDING);
+    if (context_started(experiment->context, trial->number, trial->budget))
+        engine_out_of_memory(engine);
+    trial_attach(engine, experiment, trial, worker);
+    trial_persist(engine, experiment, trial);
+    return true;
+}
+
+static bool hold_accepted(struct engine *engine, struct experiment *experiment, struct worker *worker,
+                          const struct wire_hold *message)
+{
+    if (!experiment || experiment->state != EXPERIMENT_RUNNING || experiment->closing || !message->attempt)
+        return false;
+    struct trial *trial = experiment_trial(experiment, message->trial);
+    if (!trial)
+        return hold_unknown(engine, experiment, worker, message);
+    if (trial_state_is_final(trial->state) || message->attempt < trial->attempt)
+        return false;
+    if (trial_is_active(trial) && message->attempt == trial->attempt) {
+        if (trial->worker != worker)
+            return false;
+        trial->held = worker->greeting;
+        if (trial->reason) /* the STOP may not have arrived */
+            trial_send_stop(engine, experiment, trial, trial->reason);
+        return true;
+    }
+    hold_newer(engine, experiment, trial, worker, message);
+    return true;
+}
+
+static void hold(struct engine *engine, struct worker *worker, const struct wire_hold *message)
+{
+    if (worker->state != WORKER_GREETING || message->greeting != worker->greeting)
+        return; /* a late double */
+    struct experiment *experiment = engine_experiment(engine, message->experiment);
+    if (!hold_accepted(engine, experiment, worker, message))
+        send_stale(engine, worker, message->experiment, message->trial, message->attempt);
+    else
+        experiment_changed(engine, experiment);
+    if (--worker->n_held == 0 && !engine->failed)
+        greeting_complete(engine, worker);
+}
+
+static void send_ack(struct engine *engine, struct worker *worker)
+{
+    struct command *command = engine_command(engine, COMMAND_SEND);
+    if (!command)
+        return;
+    command->worker = worker->id;
+    command->after_commit = true;
+    command->message.type = WIRE_ACK;
+    command->message.ack.seq = worker->next_seq - 1;
+}
+
+static void greet_again(struct engine *engine, struct id id)
+{
+    engine_send_bye(engine, id, ERR_NOT_FOUND, "say HELLO first");
+}
+
+static void progress(struct engine *engine, struct worker *worker, const struct wire_progress *message)
+{
+    if (message->seq > worker->next_seq) { /* one before it was lost */
+        greet_again(engine, worker->id);
+        set_state(engine, worker, WORKER_ABSENT);
+        peer_unpark(worker);
+        return;
+    }
+    if (message->seq < worker->next_seq) {
+        send_ack(engine, worker);
+        return;
+    }
+    worker->next_seq++;
+    worker->idle_beats = 0;
+    struct experiment *experiment = engine_experiment(engine, message->experiment);
+    struct trial *trial = experiment ? experiment_trial(experiment, message->trial) : NULL;
+    if (trial && trial->worker == worker && trial->attempt == message->attempt)
+        trial_progress(engine, experiment, trial, message);
+    else if (message->outcome == OUTCOME_NONE)
+        send_stale(engine, worker, message->experiment, message->trial, message->attempt);
+    send_ack(engine, worker);
+}
+
+static void heartbeat(struct engine *engine, struct worker *worker, const struct wire_heartbeat *message)
+{
+    if (message->first_seq < worker->next_seq)
+        send_ack(engine, worker); /* the last one may have been lost */
+    worker->idle_beats = worker->trials && !message->trial ? worker->idle_beats + 1 : 0;
+    bool lost_progress = message->first_seq > worker->next_seq;
+    /* One such heartbeat may have crossed an assignment on its way. */
+    if (worker->idle_beats >= 2 || lost_progress) {
+        greet_again(engine, worker->id);
+        set_state(engine, worker, WORKER_ABSENT);
+        peer_unpark(worker);
+        return;
+    }
+    if (worker->stale && !message->trial) {
+        worker->stale = false;
+        if (!worker->trials)
+            peer_employ(engine, worker);
+    }
+}
+
+void peer_message(struct engine *engine, struct id id, const struct wire_message *message)
+{
+    if (message->type == WIRE_HELLO) {
+        hello(engine, id, &message->hello);
+        return;
+    }
+    struct worker *worker = peer_find(engine, id);
+    if (worker)
+        worker->heard_ns = engine->now_ns;
+    if (worker && message->type == WIRE_HOLD) {
+        hold(engine, worker, &message->hold);
+        return;
+    }
+    if (worker && message->type == WIRE_LEAVE) {
+        dismiss(engine, worker, false, "its worker has left");
+        return;
+    }
+    if (worker && worker->state == WORKER_GREETING)
+        return; /* sent before this greeting; what matters of it comes again after WELCOME */
+    if (!worker || worker->state == WORKER_ABSENT) {
+        if (message->type != WIRE_LEAVE)
+            greet_again(engine, id);
+        return;
+    }
+    if (message->type == WIRE_PROGRESS)
+        progress(engine, worker, &message->progress);
+    else if (message->type == WIRE_HEARTBEAT)
+        heartbeat(engine, worker, &message->heartbeat);
+    else
+        engine_send_bye(engine, id, ERR_PROTOCOL, "a worker does not send this message");
+}
+
+void peer_adopt_unclaimed(struct engine *engine, struct experiment *experiment)
+{
+    struct worker *worker, *next;
+    HASH_ITER(hh, engine->workers, worker, next)
+    {
+        if (worker->own || !id_equal(worker->wants, experiment->id))
+            continue;
+        worker->own = experiment;
+        if (worker->state != WORKER_READY)
+            continue;
+        experiment->n_own++;
+        if (worker->list) {
+            peer_unpark(worker);
+            park(worker, &experiment->idle);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+/* Rebuilding the engine after a restart, from what the store kept: the same calls as in life, in the order in
+ * which things happened, so that the context and the search come to the same state. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/engine_state.h"
+
+int engine_restore_experiment(struct engine *engine, const struct experiment_record *record,
+                              struct spec *spec, struct err *err)
+{
+    if (record->key >= engine->setup.next_key)
+        engine->setup.next_key = record->key + 1;
+    return experiment_create(engine, record, spec, err) ? 0 : (err && err->code ? err->code : ERR_NOMEM);
+}
+
+static int take_curve(struct trial *trial, const struct curve *curve)
+{
+    for (size_t i = 0; curve && i < curve->n; i++)
+        if (curve_add(&trial->curve, curve->steps[i], curve->values[i]) == ERR_NOMEM)
+            return ERR_NOMEM;
+    return 0;
+}
+
+/* The state that was stored, reached without the steps that led there. */
+static int restore_active(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                          enum trial_state state)
+{
+    struct worker *worker = peer_find_or_create(engine, trial->worker_id);
+    if (!worker)
+        return ERR_NOMEM;
+    int64_t started_ms = trial->started_ms;
+    trial_attach(engine, experiment, trial, worker);
+    trial->attempt_ms = trial->started_ms = started_ms;
+    trial->held = UINT64_MAX; /* of no greeting: it must be said again */
+    if (state != TRIAL_ASSIGNED)
+        trial_step(experiment, trial, TRIAL_RUNNING);
+    /* Why it was asked to stop is not kept; the rules will ask again. */
+    return 0;
+}
+
+static int restore_ended(struct experiment *experiment, struct trial *trial, enum trial_state state,
+                         const struct curve *curve)
+{
+    experiment->counts[trial->state]--;
+    trial->state = state; /* the stored state stands for all the steps to it */
+    experiment->counts[state]++;
+    static const struct curve none;
+    return context_ended(experiment->context, trial->number, state, curve ? curve : &none, trial->value);
+}
+
+static void observe_ended(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                          const struct curve *curve)
+{
+    if (!experiment->learns)
+        return;
+    trial_observe(engine, experiment, trial,
+                  isnan(trial->value)            ? OBSERVED_FAILED
+                  : trial->state == TRIAL_PAUSED ? OBSERVED_PARTIAL
+                                                 : OBSERVED_FINAL);
+    if (!engine->failed && curve && curve->n)
+        engine->commands[engine->n_commands - 1].observation.step = curve->steps[curve->n - 1];
+}
+
+static void count_result(struct experiment *experiment, struct trial *trial)
+{
+    if ((trial->state == TRIAL_COMPLETED || trial->state == TRIAL_STOPPED) && !isnan(trial->value) &&
+        (!experiment->best ||
+         metric_better(experiment->spec->metric.goal, trial->value, experiment->best->value)))
+        experiment->best = trial;
+    experiment->n_failed_in_row = trial->state == TRIAL_FAILED ? experiment->n_failed_in_row + 1 : 0;
+}
+
+static struct trial *restore_record(struct engine *engine, struct experiment *experiment,
+                                    const struct trial_record *record)
+{
+    struct trial *trial = trial_create(engine, experiment, record->trial, record->point);
+    if (!trial)
+        return NULL;
+    trial->attempt = record->attempt;
+    trial->n_lost = record->n_lost;
+    trial->worker_id = record->worker;
+    trial->budget = record->budget;
+    trial->value = record->value;
+    trial->created_ms = record->created_ms;
+    trial->started_ms = record->started_ms;
+    trial->ended_ms = record->ended_ms;
+    trial->text = engine_copy(engine, record->text);
+    trial->log = engine_copy(engine, record->log);
+    return trial;
+}
+
+int engine_restore_trial(struct engine *engine, const struct trial_record *record, const struct curve *curve,
+                         struct err *err)
+{
+    struct experiment *experiment;
+    HASH_FIND(hh_key, engine->experiments_by_key, &record->key, sizeof record->key, experiment);
+    if (!experiment || !record->trial || experiment_trial(experiment, record->trial))
+        return err_set(err, ERR_INVALID, "trial %llu of the database fits no experiment",
+                       (unsigned long long)record->trial);
+    if (record->n_params != experiment->spec->space->n_params)
+        return err_set(err, ERR_INVALID, "trial %llu of the database has %zu parameters, its experiment %zu",
+                       (unsigned long long)record->trial, record->n_params,
+                       experiment->spec->space->n_params);
+    struct trial *trial = restore_record(engine, experiment, record);
+    if (!trial)
+        goto no_memory;
+    trial->n_reports = curve ? curve->n : 0;
+    experiment->n_reports += trial->n_reports;
+    trial_observe(engine, experiment, trial, OBSERVED_PENDING);
+    if (context_started(experiment->context, trial->number, trial->budget))
+        goto no_memory;
+    if (trial_state_is_final(record->state) || record->state == TRIAL_PAUSED) {
+        if (restore_ended(experiment, trial, record->state, curve))
+            goto no_memory;
+        observe_ended(engine, experiment, trial, curve);
+        count_result(experiment, trial);
+        if (record->state == TRIAL_PAUSED && take_curve(trial, curve))
+            goto no_memory;
+        if (record->state == TRIAL_PAUSED)
+            trial->done = curve && curve->n ? curve->steps[curve->n - 1] + 1 : 0;
+    } else if (record->state == TRIAL_PENDING) {
+        DL_APPEND(experiment->pending, trial);
+    } else if (take_curve(trial, curve) || restore_active(engine, experiment, trial, record->state)) {
+        goto no_memory;
+    }
+    return engine->failed;
+no_memory:
+    engine_out_of_memory(engine);
+    return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+void engine_restored(struct engine *engine, int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    for (struct worker *worker = engine->workers; worker; worker = worker->hh.next)
+        peer_arm(engine, worker);
+    struct experiment *experiment, *next;
+    HASH_ITER(hh, engine->experiments, experiment, next)
+    {
+        if (experiment->state == EXPERIMENT_RUNNING && !experiment->since_ns)
+            experiment_run(engine, experiment);
+    }
+}
