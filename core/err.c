@@ -36,12 +36,13 @@ int err_prefix(struct err *err, const char *format, ...)
 {
     if (!err)
         return ERR_OK;
-    char prefix[sizeof err->text], text[sizeof err->text];
+    char text[sizeof err->text];
+    memcpy(text, err->text, sizeof text);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(prefix, sizeof prefix, format, args);
+    int n = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    memcpy(text, err->text, sizeof text);
-    (void)snprintf(err->text, sizeof err->text, "%.120s: %s", prefix, text);
+    size_t used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    (void)snprintf(err->text + used, sizeof text - used, ": %s", text); /* a long text is cut */
     return err->code;
 }
