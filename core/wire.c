@@ -385,7 +385,8 @@ static int copy_string(struct wire_str *value, const msgpack_object *object, str
     char *copy = msgpack_zone_malloc_no_align(reader->zone, size + 1);
     if (!copy)
         return no_memory(reader);
-    memcpy(copy, object->via.str.ptr, size);
+    if (size) /* msgpack-c has no pointer to an empty one */
+        memcpy(copy, object->via.str.ptr, size);
     copy[size] = '\0';
     *value = (struct wire_str){copy, size};
     return 0;

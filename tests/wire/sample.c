@@ -1,5 +1,5 @@
 /* Random messages and their comparison, generated from core/wire.def. */
-#include "sample.h"
+#include "tests/wire/sample.h"
 
 #include <math.h>
 #include <string.h>

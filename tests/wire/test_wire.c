@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/wire.h"
-#include "sample.h"
+#include "tests/wire/sample.h"
 
 enum { N_SAMPLES = 200, ROOM = 1 << 17 };
 
