@@ -1,0 +1,38 @@
+#ifndef EXAMPLES_DIGITS_MLP_H
+#define EXAMPLES_DIGITS_MLP_H
+
+#include <stdint.h>
+
+#include "digits.h"
+
+/* A multilayer perceptron, trained by mini-batches: 64 pixels, `layers` hidden layers of `hidden` units, 10
+ * classes with softmax and cross entropy. Knows nothing of prova. */
+
+enum mlp_solver { MLP_SGD, MLP_ADAM };
+enum mlp_activation { MLP_RELU, MLP_TANH };
+
+struct mlp_options {
+    double lr;                 /* > 0 */
+    double momentum;           /* of SGD, in [0, 1) */
+    double weight_decay;       /* >= 0; decoupled: w -= lr * weight_decay * w */
+    int hidden, layers, batch; /* >= 1 */
+    int epochs;                /* >= 1 */
+    enum mlp_solver solver;
+    enum mlp_activation activation;
+    uint64_t seed; /* of weights and shuffling; the split of the data does not depend on it */
+};
+
+struct mlp_score {
+    double accuracy; /* share of the validation images that are classified right, 0 to 1 */
+    double loss;     /* their mean cross entropy, in nats */
+};
+
+/* Called after every epoch, counted from 1. Non-zero ends the training. */
+typedef int mlp_epoch_fn(int epoch, const struct mlp_score *score, void *arg);
+
+/* Trains on digits and measures after every epoch; *score is the last one. Same options, same result. Returns
+ * 0, or -1 when out of memory. Weights that have run away give a loss that is not finite. */
+int mlp_train(struct mlp_score *score, const struct mlp_options *options, const struct digits *digits,
+              mlp_epoch_fn *after_epoch, void *arg);
+
+#endif
