@@ -8,10 +8,12 @@
 #include "core/id.h"
 #include "core/wire.h"
 
-/* A client of a driver: submits, follows and stops experiments. One DEALER socket; not for two threads. */
+/* A client of a driver: submits, follows and stops experiments. One DEALER socket; not for two threads. Every
+ * timeout is in milliseconds; a negative one waits without end. */
 
 struct client;
 
+/* Does not wait for the driver. ERR_INVALID: that is no endpoint. */
 int client_connect(struct client **client, const char *endpoint, struct err *err);
 void client_close(struct client *client);
 
@@ -29,13 +31,18 @@ int client_cancel(struct client *client, struct id experiment, int timeout_ms, s
 int client_query(char **json, struct client *client, const char *what, const char *experiment, int timeout_ms,
                  struct err *err);
 
-/* Asks for STATUS messages of an experiment, at most one every `interval_ms`. */
+/* Asks for STATUS messages of an experiment, at most one every `interval_ms`. Instead of an earlier watch. */
 int client_watch(struct client *client, struct id experiment, int interval_ms, struct err *err);
 /* Waits for the next one; it borrows from the client until the next call. ERR_TIMEOUT, ERR_INTERRUPTED (a
- * signal came), ERR_CLOSED (the driver said BYE). Watches are renewed by themselves when the driver was
- * restarted. */
+ * signal came), ERR_CLOSED (the driver said BYE), or the driver's refusal of the watch. Watches are renewed
+ * by themselves when the driver was restarted. */
 int client_next_status(struct wire_status *status, struct client *client, int timeout_ms, struct err *err);
-/* To be polled together with others. */
+/* Another descriptor to look at while waiting: when it is readable, every wait above returns ERR_INTERRUPTED
+ * (a request may then be made again). -1: none. Borrows. */
+void client_set_alarm(struct client *client, int fd);
+/* To be polled together with others: readable when client_next_status with a timeout of 0 is worth a call.
+ * Drain it (until ERR_TIMEOUT) before every wait, and after every other call: the readiness of the socket
+ * below is told once. -1: it cannot be made. */
 int client_fd(struct client *client);
 
 #endif
