@@ -51,6 +51,11 @@ struct context_type {
     int (*ended)(void *state, uint64_t trial, enum trial_state end, const struct curve *curve, double value);
 };
 
+/* Every context, one line each in context.c; by name, NULL: none. */
+extern const struct context_type *const context_types[];
+extern const size_t n_context_types;
+const struct context_type *context_type_find(const char *name);
+
 /* The context of one experiment. */
 struct context;
 
