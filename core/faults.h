@@ -23,6 +23,15 @@ void faults_add(struct faults *faults, unsigned line, unsigned column, const cha
 /* Writes "file:line:column: error: text" lines, in the order of the file. */
 void faults_write(struct text *out, struct faults *faults, const char *file);
 
+/* Looks for the name that the user may have meant by `word` among names offered one by one. */
+struct nearest {
+    const char *word;
+    const char *name; /* lent: the nearest so far; NULL: none is near */
+    unsigned limit;   /* only a name that is nearer than this counts */
+};
+struct nearest nearest_begin(const char *word);
+void nearest_offer(struct nearest *nearest, const char *name);
+
 /* Of `n` names the one that the user may have meant by `word` (Damerau-Levenshtein distance, at most a third
  * of its length); NULL if none is near. Lends. */
 const char *nearest_name(const char *word, const char *const *names, size_t n);

@@ -11,7 +11,8 @@
 struct setting {
     char *key;
     char *text;
-    unsigned line, column;
+    unsigned line, column;         /* of the value */
+    unsigned key_line, key_column; /* of the key */
 };
 
 struct plugin {
@@ -51,7 +52,7 @@ size_t options_parse(void *out, const struct option *options, size_t n_options, 
 /* The text of a setting; NULL if the user did not give it. Lends. */
 const char *plugin_setting(const struct plugin *plugin, const char *key);
 void plugin_fini(struct plugin *plugin);
-/* Sets the name, or adds a setting. Copies. Return 0 or ERR_NOMEM. */
+/* Sets the name, or adds a setting (both its places are the given one). Copies. Return 0 or ERR_NOMEM. */
 int plugin_set_name(struct plugin *plugin, const char *name, unsigned line, unsigned column);
 int plugin_add(struct plugin *plugin, const char *key, const char *text, unsigned line, unsigned column);
 

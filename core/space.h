@@ -72,22 +72,36 @@ int space_finish(struct space *space, struct err *err);
 /* Frees what a param points to (for one that was never added). */
 void param_fini(struct param *param);
 
+/* Tells `fault` everything that is wrong with a parameter, seen alone, and which of its fields is to blame.
+ */
+enum param_field { FIELD_NAME, FIELD_MIN, FIELD_MAX, FIELD_SCALE, FIELD_STEP, FIELD_VALUES, FIELD_DEFAULT };
+typedef void param_fault_fn(void *arg, enum param_field field, const char *text);
+void param_check(const struct param *param, param_fault_fn *fault, void *arg);
+
 /* Index of the parameter of that name; -1: none. O(n_params). */
 int space_find(const struct space *space, const char *name);
 
-/* Number of different points, conditions counted; INFINITY where a double without step is free. */
+/* Number of different points, conditions counted; INFINITY where a double without step is free. Exact up to
+ * 2^53; too high (every parameter counted as free, or inactive)
+ * where conditions are so entangled that counting
+ * would take seconds. */
 double space_cardinality(const struct space *space);
 /* Number of values of one parameter; INFINITY for a double without step. */
 double param_cardinality(const struct param *param);
-/* The k-th value of a parameter with a finite number of them, ascending, 0 <= k < cardinality. */
+/* The k-th value of a parameter with a finite number of them, ascending, 0 <= k < cardinality. A decimal step
+ * gives decimal values: 0.3 and not 0.1 + 2 * 0.1. */
 double param_value(const struct param *param, uint64_t k);
 /* The inverse of it: which k a value is. */
 uint64_t param_index(const struct param *param, double value);
 /* One parameter's coordinate <-> value. A parameter of k values (choices, steps, integers on a linear scale)
  * divides [0, 1] into k equal cells; a log scale is uniform in the logarithm (integers: cells between min -
- * 1/2 and max + 1/2). `unit` outside [0, 1] is clipped. to_unit gives the middle of the cell. */
+ * 1/2 and max + 1/2; with a step likewise, half a step to each side). `unit` outside [0, 1] is clipped.
+ * to_unit gives the middle of the cell, and from_unit gives its value back (unless there are more cells than
+ * doubles). */
 double param_from_unit(const struct param *param, double unit);
 double param_to_unit(const struct param *param, double value);
+/* Can the parameter have this value: in range and on its grid, or the index of a choice? False for NaN. */
+bool param_has(const struct param *param, double value);
 
 /* Whole points. from_unit sets inactive parameters to NaN; to_unit gives 0.5 for an inactive one.
  * point[n_params], unit[n_dims]. */

@@ -1,0 +1,151 @@
+/* The faults of one file, in the form in which compilers write theirs, and the name that a user may have
+ * meant. */
+#include "core/faults.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/err.h"
+
+/* A file that is no sweep file at all may have a fault in each of its lines: nobody reads so many. */
+#define MAX_FAULTS 1000
+
+void faults_fini(struct faults *faults)
+{
+    for (size_t i = 0; i < faults->n; i++)
+        free(faults->list[i].text);
+    free(faults->list);
+    *faults = (struct faults){0};
+}
+
+static bool reserve(struct faults *faults)
+{
+    if (faults->n < faults->capacity)
+        return true;
+    size_t capacity = faults->capacity ? 2 * faults->capacity : 8;
+    struct fault *list = realloc(faults->list, capacity * sizeof *list);
+    if (!list)
+        return false;
+    faults->list = list;
+    faults->capacity = capacity;
+    return true;
+}
+
+void faults_add(struct faults *faults, unsigned line, unsigned column, const char *format, ...)
+{
+    if (faults->n >= MAX_FAULTS)
+        return;
+    char *text;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) {
+        faults->failed = ERR_NOMEM;
+        return;
+    }
+    if (!reserve(faults)) {
+        faults->failed = ERR_NOMEM;
+        free(text);
+        return;
+    }
+    faults->list[faults->n++] = (struct fault){line, column, text};
+}
+
+/* Insertion sort: stable, and most faults are found in the order of the file. */
+static void sort(struct faults *faults)
+{
+    for (size_t i = 1; i < faults->n; i++) {
+        struct fault fault = faults->list[i];
+        size_t at = i;
+        for (; at > 0; at--) {
+            const struct fault *before = &faults->list[at - 1];
+            if (before->line < fault.line || (before->line == fault.line && before->column <= fault.column))
+                break;
+            faults->list[at] = *before;
+        }
+        faults->list[at] = fault;
+    }
+}
+
+void faults_write(struct text *out, struct faults *faults, const char *file)
+{
+    sort(faults);
+    for (size_t i = 0; i < faults->n; i++) {
+        const struct fault *fault = &faults->list[i];
+        if (fault->line > 0)
+            text_printf(out, "%s:%u:%u: error: %s\n", file, fault->line, fault->column, fault->text);
+        else
+            text_printf(out, "%s: error: %s\n", file, fault->text);
+    }
+    if (faults->n >= MAX_FAULTS)
+        text_printf(out, "%s: error: there may be more; mend these first\n", file);
+}
+
+#define MAX_NAME 64
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned low = a < b ? a : b;
+    return low < c ? low : c;
+}
+
+static bool same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. Case is free, so
+ * that MAX finds max. Three rows of the table are enough. */
+static unsigned distance(const char *a, size_t n_a, const char *b, size_t n_b)
+{
+    unsigned rows[3][MAX_NAME + 1];
+    unsigned *two_up = rows[0], *up = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= n_b; j++)
+        up[j] = (unsigned)j;
+    for (size_t i = 1; i <= n_a; i++) {
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= n_b; j++) {
+            row[j] = least(up[j] + 1, row[j - 1] + 1, up[j - 1] + !same(a[i - 1], b[j - 1]));
+            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
+                row[j] = least(row[j], two_up[j - 2] + 1, row[j]);
+        }
+        unsigned *free_row = two_up;
+        two_up = up;
+        up = row;
+        row = free_row;
+    }
+    return up[n_b];
+}
+
+struct nearest nearest_begin(const char *word)
+{
+    unsigned n = (unsigned)strnlen(word, MAX_NAME + 1);
+    unsigned limit =
+        n > MAX_NAME ? 0 : (n + 1) / 3 + 1; /* a third, rounded: one slip in `mn`, two in `vales` */
+    return (struct nearest){.word = word, .limit = limit};
+}
+
+void nearest_offer(struct nearest *nearest, const char *name)
+{
+    size_t n = strlen(name);
+    if (nearest->limit == 0 || n > MAX_NAME)
+        return;
+    unsigned d = distance(nearest->word, strlen(nearest->word), name, n);
+    if (d < nearest->limit) {
+        nearest->limit = d;
+        nearest->name = name;
+    }
+}
+
+const char *nearest_name(const char *word, const char *const *names, size_t n)
+{
+    struct nearest nearest = nearest_begin(word);
+    for (size_t i = 0; i < n; i++)
+        nearest_offer(&nearest, names[i]);
+    return nearest.name;
+}

@@ -1,0 +1,25 @@
+#ifndef CORE_NUMBER_H
+#define CORE_NUMBER_H
+
+/* Numbers as people write them: YAML 1.2's core schema (12, -3, 0x1f, 0o17, 1.5, .5, 1e-4, .inf, .nan), and
+ * inf and nan as text_append_double writes them. In the C locale, whatever the program's is. */
+
+enum number_form {
+    NUMBER_NONE, /* not a number */
+    NUMBER_INT,
+    NUMBER_DOUBLE
+};
+
+/* Integers beyond this are not all doubles, and so are refused wherever a user may write one. */
+#define NUMBER_MAX_INT 0x1p53
+
+/* Reads the whole of `string`; *value is set unless it is NUMBER_NONE. An integer beyond +-2^53 gives a value
+ * that is beyond it too. A number too large for a double is NUMBER_NONE. */
+enum number_form number_read(double *value, const char *string);
+
+/* strtod in the C locale. */
+double number_strtod(const char *string, char **end);
+/* "%.*g" in the C locale; returns the length. */
+int number_format(char buffer[static 32], int digits, double value);
+
+#endif
