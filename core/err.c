@@ -43,6 +43,7 @@ int err_prefix(struct err *err, const char *format, ...)
     int n = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
     size_t used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    (void)snprintf(err->text + used, sizeof text - used, ": %s", text); /* a long text is cut */
+    if (used + 2 < sizeof text) /* a long text is cut */
+        (void)snprintf(err->text + used, sizeof text - used, ": %.*s", (int)(sizeof text - used - 3), text);
     return err->code;
 }
