@@ -148,6 +148,22 @@ static int descends_from(pid_t pid, pid_t ancestor)
     return pid == ancestor;
 }
 
+double bench_tree_cpu_s(pid_t top)
+{
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+    double total = 0;
+
+    while (all && (entry = readdir(all))) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 0 && descends_from(pid, top))
+            total += bench_process_cpu_s(pid);
+    }
+    if (all)
+        closedir(all);
+    return total;
+}
+
 static int has_argument(pid_t pid, const char *word)
 {
     char text[4096];

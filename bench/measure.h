@@ -24,6 +24,8 @@ long bench_number(const char *argument);
 double bench_cpu_s(void);
 /* Seconds of CPU of one running process, all threads, from /proc; 0 if it is gone. */
 double bench_process_cpu_s(pid_t pid);
+/* The same of a running process and all its running descendants together. */
+double bench_tree_cpu_s(pid_t top);
 /* Memory in use by a running process, without what it shares with files; bytes; 0 if it is gone. */
 double bench_process_memory(pid_t pid);
 /* A descendant of `ancestor` (a child, or a child's child, ...) whose command line has the argument `word`;

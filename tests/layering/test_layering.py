@@ -37,6 +37,10 @@ CASES = {
         {"core/a.h": "", "core/a.c": '#include <stdio.h>\n#include "core/a.h"\n'},
         ["core/a.c:1: "],
     ),
+    "an_example_may_name_its_own_header_alone": (
+        {"examples/x/a.h": "", "examples/x/a.c": '#include "a.h"\n\n#include <stdio.h>\n'},
+        [],
+    ),
     "libraries_come_before_the_project": (
         {"core/a.h": "", "core/a.c": '#include "core/a.h"\n\n#include "core/b.h"\n#include <stdio.h>\n'},
         ["core/a.c:4: <stdio.h>"],

@@ -1,0 +1,215 @@
+"""The measures of the service: what a trial, a report, a stop and a start cost."""
+
+import contextlib
+import functools
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+
+from harness import Measure, Skip, median, process_cpu_s, row, wait_until
+
+OPTUNA_PROCESSES = 8
+START_TRIALS, START_REPORTS = 100_000, 100  # a trial
+
+
+def trials_per_s(bench):
+    """Durable no-op trials per second against bare sockets, and the bare loop that commits before it replies."""
+    n_trials = 4_000 if bench.quick else 20_000
+    for workers in (2, 8, 64):
+        noop, floor, commits = bench.in_turn(
+            functools.partial(bench.program, "noop", ".", workers, n_trials),
+            functools.partial(bench.program, "floor", ".", workers, n_trials),
+            functools.partial(bench.program, "floor", ".", workers, n_trials, "commit"),
+        )
+        reference = median(floor, "trials_per_s")
+        yield row(f"service.trials_per_s.{workers}", median(noop, "trials_per_s"), "1/s", reference,
+                  ("ratio", ">=", 0.3))
+        yield row(f"service.floor_with_commits.{workers}", median(commits, "trials_per_s"), "1/s", reference)
+
+
+def optuna_python(bench):
+    """An interpreter that has Optuna: the newest of PyPI in build/optuna, else Debian's."""
+    venv = bench.top / "build/optuna"
+    python = venv / "bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True)
+    with contextlib.suppress(OSError):
+        subprocess.run([python, "-m", "pip", "install", "-q", "--upgrade", "optuna"], capture_output=True)
+    for candidate in (str(python), "/usr/bin/python3"):
+        with contextlib.suppress(OSError):
+            if subprocess.run([candidate, "-c", "import optuna"], capture_output=True).returncode == 0:
+                return candidate
+    raise Skip("no Optuna: neither PyPI nor Debian's python3-optuna can be had")
+
+
+def cpu_per_trial(bench):
+    """CPU of all processes for each durable no-op trial, 8 workers, against Optuna's two storages."""
+    python = optuna_python(bench)
+    script = bench.top / "bench/optuna_noop.py"
+    n_trials = 80 if bench.quick else 400
+    noop, sqlite, journal = bench.in_turn(
+        functools.partial(bench.program, "noop", ".", OPTUNA_PROCESSES, 4_000 if bench.quick else 20_000),
+        lambda: bench.command([python, script, ".", "sqlite", OPTUNA_PROCESSES, n_trials]),
+        lambda: bench.command([python, script, ".", "journal", OPTUNA_PROCESSES, n_trials]),
+        runs=1 if bench.quick else 3,
+    )
+    value, version = median(noop, "cpu_us_per_trial"), sqlite[0]["version"]
+    yield row(f"service.cpu_per_trial.optuna_{version}_sqlite", value, "us", median(sqlite, "cpu_us_per_trial"),
+              ("ratio", "<=", 1 / 500))
+    yield row(f"service.cpu_per_trial.optuna_{version}_journal", value, "us", median(journal, "cpu_us_per_trial"),
+              ("ratio", "<=", 1 / 60))
+
+
+def sync_ms(bench):
+    """Median time of a write and fdatasync on the disk where the databases are."""
+    times = []
+    with open(bench.work / "sync", "wb", buffering=0) as file:
+        for _ in range(50):
+            begin = time.monotonic()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            times.append(1e3 * (time.monotonic() - begin))
+    return {"ms": statistics.median(times)}
+
+
+def gap(bench):
+    """Idle time of a worker between two trials of 10 ms, 8 workers; the reference is one sync of the disk."""
+    gaps, syncs = bench.in_turn(
+        functools.partial(bench.program, "gap", ".", 8, 400 if bench.quick else 3_000),
+        functools.partial(sync_ms, bench),
+        runs=1 if bench.quick else 3,
+    )
+    sync = median(syncs, "ms")
+    yield row("service.gap.median", median(gaps, "median_us") / 1e3, "ms", sync, ("value", "<", 0.3))
+    yield row("service.gap.p99", median(gaps, "p99_us") / 1e3, "ms", sync, ("value", "<", 3))
+
+
+def report(bench):
+    """What prova_report costs its caller, and how many reports one driver stores."""
+    (calls,) = bench.in_turn(functools.partial(bench.program, "report", ".", "cost", 500 if bench.quick else 2_000),
+                             runs=1 if bench.quick else 3)
+    yield row("service.report.median", median(calls, "median_ns"), "ns", None, ("value", "<", 150))
+    (stored,) = bench.in_turn(
+        functools.partial(bench.program, "report", ".", "stored", 2, 50_000 if bench.quick else 400_000),
+        runs=1 if bench.quick else 3)
+    yield row("service.reports_per_s", median(stored, "reports_per_s"), "1/s", median(stored, "bare_per_s"),
+              ("ratio", ">=", 0.7))
+
+
+def stop(bench):
+    """From a report that warrants it to the stop flag in the training function."""
+    (stops,) = bench.in_turn(functools.partial(bench.program, "stop_latency", ".", 20 if bench.quick else 200),
+                             runs=1 if bench.quick else 3)
+    yield row("service.stop.median", median(stops, "median_us") / 1e3, "ms", None, ("value", "<", 1))
+    yield row("service.stop.p99", median(stops, "p99_us") / 1e3, "ms")
+
+
+@contextlib.contextmanager
+def started(bench, directory, *args):
+    """A prova command in the background, until the block ends."""
+    with open(directory / f"{args[0]}.log", "wb") as log:
+        process = subprocess.Popen([bench.prova, *args], cwd=directory, env=bench.environment, stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+IDLE_SWEEP = """\
+name: idle
+train: {command: [sleep, "%s"]}
+parameters: {x: {min: 0.0, max: 1.0}}
+limits: {trials: 1000}
+seed: 1
+"""
+
+
+def n_sleeping(duration):
+    wanted = b"sleep\0" + duration.encode() + b"\0"
+    count = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            count += path.read_bytes() == wanted
+    return count
+
+
+def heartbeat(bench):
+    """CPU of the driver while 64 workers compute and only heartbeat, in percent of one core."""
+    workers, here = 64, bench.directory()
+    duration = f"{100_000 + os.getpid()}"
+    (here / "idle.yaml").write_text(IDLE_SWEEP % duration)
+    endpoint = "ipc://idle.ipc"
+    with started(bench, here, "driver", "--listen", endpoint, "--db", "idle.db") as driver:
+        subprocess.run([bench.prova, "submit", "idle.yaml", "--driver", endpoint], cwd=here, env=bench.environment,
+                       check=True, capture_output=True)
+        with started(bench, here, "worker", "--driver", endpoint, "--slots", str(workers)):
+            wait_until(lambda: n_sleeping(duration) == workers, f"{workers} trials under way")
+            time.sleep(3)
+            cpu, begin = process_cpu_s(driver.pid), time.monotonic()
+            time.sleep(5 if bench.quick else 20)
+            percent = 100 * (process_cpu_s(driver.pid) - cpu) / (time.monotonic() - begin)
+    yield row("service.heartbeat_cpu.64", percent, "% of a core", None, ("value", "<", 1))
+
+
+def growth(bench):
+    """What a trial costs after 1,000 and after 100,000 others (a tenth of both when quick), and the driver's memory."""
+    many, few = (10_000, 1_000) if bench.quick else (100_000, 1_000)
+    (samples,) = bench.in_turn(functools.partial(bench.program, "noop", ".", 2, many + few, few),
+                               runs=1 if bench.quick else 3)
+    yield row(f"service.cpu_per_trial.after_{many}", median(samples, "cpu_us_late"), "us",
+              median(samples, "cpu_us_early"), ("ratio", "<=", 1.2))
+    yield row("service.memory_per_trial", median(samples, "bytes_per_trial"), "bytes", None, ("value", "<", 1024))
+
+
+def start(bench):
+    raise Skip("")
+
+
+def digits(bench):
+    """Digits: asynchronous workers with median stopping against batches without, the same 60 trials."""
+    sweep = bench.top / "examples/digits/sweep.yaml"
+    text = sweep.read_text()
+    parameters = re.search(r"^parameters:\n((?: +.*\n)+)", text, re.M).group(1)
+    seed = re.search(r"^seed: (\d+)", text, re.M).group(1)
+    trials = 12 if bench.quick else 60
+    program = bench.binaries / "examples/digits/digits_mlp"
+
+    def asynchronous():
+        here = bench.directory()
+        done = bench.command([bench.prova, "run", sweep, "--json", "--quiet", "--workers", 2, "--db", "digits.db",
+                              "--set", f"limits.trials={trials}"], here)
+        shutil.rmtree(here, ignore_errors=True)
+        return {"seconds": done["seconds"], "best": done["best"]["value"]}
+
+    def synchronous():
+        return bench.program("bulk", parameters, seed, 2, trials, program)
+
+    fast, slow = bench.in_turn(asynchronous, synchronous, runs=1)
+    yield row("service.digits.seconds", median(fast, "seconds"), "s", median(slow, "seconds"), ("ratio", "<=", 0.67))
+    yield row("service.digits.best", median(fast, "best"), "accuracy", median(slow, "best"), ("ratio", ">=", 0.99))
+
+
+MEASURES = [
+    Measure("service.trials_per_s", trials_per_s),
+    Measure("service.cpu_per_trial", cpu_per_trial),
+    Measure("service.growth", growth),
+    Measure("service.gap", gap),
+    Measure("service.report", report),
+    Measure("service.stop", stop),
+    Measure("service.heartbeat_cpu", heartbeat),
+    Measure("service.start", start),
+    Measure("service.digits", digits),
+]
