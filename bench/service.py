@@ -174,8 +174,46 @@ def growth(bench):
     yield row("service.memory_per_trial", median(samples, "bytes_per_trial"), "bytes", None, ("value", "<", 1024))
 
 
+GROWN_SWEEP = """\
+name: grown
+train: {command: 'for i in $(seq %d); do echo "prova: step=$i objective=0.$i"; done'}
+parameters: {x: {min: 0.0, max: 1.0}}
+limits: {trials: 1}
+seed: 1
+"""
+
+
+def grow_database(path, n_trials, n_reports):
+    """Multiplies the one trial of a real database, and asks for more, so that a driver has something to restore."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        columns = [name for _, name, *_ in db.execute("PRAGMA table_info(trials)")]
+        copied = {"id": "t.id - 1 + n", "number": "n", "params": "printf('{\"x\": %.17g}', n / 1000003.0)"}
+        values = ", ".join(copied.get(name, f"t.{name}") for name in columns)
+        counted = "WITH RECURSIVE c(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM c WHERE n < ?) "
+        db.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN")
+        db.execute(f"{counted} INSERT INTO trials SELECT {values} FROM trials t, c", [n_trials])
+        db.execute(f"{counted} INSERT INTO reports SELECT r.experiment, n, r.attempt, r.step, r.metric, r.value, r.time_ms "
+                   "FROM c, reports r WHERE r.trial = 1", [n_trials])
+        db.execute("UPDATE experiments SET state = 1, ended_ms = NULL, "
+                   "spec_json = replace(spec_json, '\"trials\":1', '\"trials\":' || ?)", [2 * n_trials])
+        db.execute("COMMIT")
+        counts = db.execute("SELECT (SELECT count(*) FROM trials), (SELECT count(*) FROM reports)").fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if counts != (n_trials, n_trials * n_reports):
+        raise RuntimeError(f"the database has {counts[0]} trials and {counts[1]} reports")
+
+
 def start(bench):
-    raise Skip("")
+    """From the start of a driver until it answers, with an experiment of 100,000 trials and 10 million reports to restore."""
+    n_trials = START_TRIALS // 10 if bench.quick else START_TRIALS
+    here = bench.directory()
+    (here / "grown.yaml").write_text(GROWN_SWEEP % START_REPORTS)
+    bench.command([bench.prova, "run", "grown.yaml", "--json", "--quiet", "--db", "grown.db"], here)
+    grow_database(here / "grown.db", n_trials, START_REPORTS)
+    program = [bench.binaries / "bench/bench_start", bench.prova, "ipc://start.ipc", "grown.db"]
+    (starts,) = bench.in_turn(lambda: bench.command(program, here))
+    shutil.rmtree(here, ignore_errors=True)
+    yield row(f"service.start.{n_trials}_trials", median(starts, "seconds"), "s", None, ("value", "<", 2))
 
 
 def digits(bench):

@@ -35,7 +35,7 @@ LIBRARIES = [
     (r"gsl/.*", ["optimizers/*", "contexts/*"], {"PkgConfig::GSL"}),
     (r"cblas\.h|lapacke?\.h", ["optimizers/*", "contexts/*", "examples/*"], {"PkgConfig::OPENBLAS"}),
     (r"czmq\.h|zmq\.h", SOCKETS, {"PkgConfig::CZMQ", "PkgConfig::ZMQ"}),
-    (r"jansson\.h", ["driver/*", "cli/*"], {"PkgConfig::JANSSON"}),
+    (r"jansson\.h", ["driver/*", "sdk/*", "cli/*"], {"PkgConfig::JANSSON"}),
     (r"uthash\.h|utlist\.h|utarray\.h", ["*"], set()),
     (r"check\.h", [], {"PkgConfig::CHECK"}),
 ]
@@ -47,7 +47,7 @@ C_LIBRARY = set(
     pthread pwd regex sched search semaphore spawn syslog termios ucontext unistd utime wait wordexp
     arpa/inet netinet/in netinet/tcp net/if linux/limits sys/epoll sys/eventfd sys/file sys/ioctl sys/mman
     sys/prctl sys/random sys/resource sys/select sys/signalfd sys/socket sys/stat sys/statvfs sys/syscall
-    sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/vfs sys/wait linux/futex execinfo""".split()
+    sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/vfs sys/wait linux/futex linux/close_range sys/pidfd execinfo""".split()
 )
 
 # Pure code: functions of their arguments alone. What it may not include or call.
@@ -154,12 +154,13 @@ class Checker:
     def check_include_order(self, path, includes):
         includes = [i for i in includes if not i[2].endswith((".def", ".c"))]
         own = path[:-2] + ".h"
-        if path.endswith(".c") and (self.top / own).exists():
-            # A program's folder of its own (an example, a suite) may name its headers without the folder.
-            names = {own, own.split("/")[-1]} if path.split("/")[0] in ANYTHING | {"examples"} else {own}
+        if path.endswith(".c") and path.split("/")[0] not in ANYTHING and (self.top / own).exists():
+            # An example is a folder of its own and may name its headers without it.
+            names = {own, own.split("/")[-1]} if path.startswith("examples/") else {own}
             if not includes or includes[0][2] not in names:
                 self.fault(path, includes[0][0] if includes else 1, f'"{own}" must be included first')
-            includes = includes[1:]
+        if includes and includes[0][1] == '"':
+            includes = includes[1:]  # the header that it implements or tests
         project = None
         for line, kind, name in includes:
             if kind == '"':

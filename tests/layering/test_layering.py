@@ -41,6 +41,10 @@ CASES = {
         {"examples/x/a.h": "", "examples/x/a.c": '#include "a.h"\n\n#include <stdio.h>\n'},
         [],
     ),
+    "a_header_that_is_implemented_comes_first": (
+        {"sdk/trial.c": '#include "sdk/prova.h"\n\n#include <stdio.h>\n'},
+        [],
+    ),
     "libraries_come_before_the_project": (
         {"core/a.h": "", "core/a.c": '#include "core/a.h"\n\n#include "core/b.h"\n#include <stdio.h>\n'},
         ["core/a.c:4: <stdio.h>"],
