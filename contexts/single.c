@@ -32,8 +32,8 @@ static void add_unknown(const struct setting *setting, const struct space *space
     for (size_t i = 0; names && i < space->n_params; i++)
         names[i] = space->params[i].name;
     const char *meant = names ? nearest_name(setting->key, names, space->n_params) : NULL;
-    faults_add(faults, setting->line, setting->column, "no parameter is called '%s'%s%s%s", setting->key,
-               meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+    faults_add(faults, setting->key_line, setting->key_column, "no parameter is called '%s'%s%s%s",
+               setting->key, meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
     free(names);
 }
 

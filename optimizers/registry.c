@@ -1,15 +1,18 @@
 /* The plug-ins: one line each; and what is wrong with a user's choice of them. */
 #include "optimizers/registry.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SEARCHES(X) X(random)
+#include "core/number.h"
+
+#define SEARCHES(X) X(random) X(grid) X(sobol)
 
 #define SCHEDULES(X) X(full)
 
-#define STOPPINGS(X) X(none)
+#define STOPPINGS(X) X(none) X(median) X(threshold) X(patience)
 
 #define SEARCH_EXTERN(name)   extern const struct search_type search_##name;
 #define SCHEDULE_EXTERN(name) extern const struct schedule_type schedule_##name;
@@ -88,18 +91,17 @@ static void check_param_setting(struct check *check, const struct option *option
         for (size_t i = 0; names && i < space->n_params; i++)
             names[i] = space->params[i].name;
         const char *meant = names ? nearest_name(param, names, space->n_params) : NULL;
-        faults_add(check->faults, setting->line, setting->column, "no parameter is called '%s'%s%s%s", param,
-                   meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+        faults_add(check->faults, setting->key_line, setting->key_column, "no parameter is called '%s'%s%s%s",
+                   param, meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
         free(names);
         return;
     }
-    char *end;
-    double value = strtod(setting->text, &end);
-    if (end == setting->text || *end || !(value >= option->min && value <= option->max) ||
-        (option->type == OPTION_INT && value != (double)(int64_t)value)) {
+    double value;
+    bool is_int = option->type == OPTION_INT;
+    if (number_read(&value, setting->text) == NUMBER_NONE ||
+        !(value >= option->min && value <= option->max) || (is_int && value != trunc(value))) {
         faults_add(check->faults, setting->line, setting->column, "%s must be %s from %g to %g, not '%s'",
-                   setting->key, option->type == OPTION_INT ? "an integer" : "a number", option->min,
-                   option->max, setting->text);
+                   setting->key, is_int ? "an integer" : "a number", option->min, option->max, setting->text);
     }
 }
 

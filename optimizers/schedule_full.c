@@ -1,4 +1,5 @@
 /* Schedule full: every trial runs once, to its end or to the same budget. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "optimizers/registry.h"
@@ -12,7 +13,7 @@ static const struct option full_options[] = {
      .type = OPTION_INT,
      .offset = offsetof(struct options, budget),
      .min = 0,
-     .max = 1e15,
+     .max = INFINITY,
      .initial = 0,
      .help = "resource units of every trial, e.g. epochs; 0: the training function decides"},
 };

@@ -80,7 +80,8 @@ int search_suggest(double *point, struct search *search, uint64_t trial, struct 
 
 /* Tells it something, in the user's own sign. A FINAL or PARTIAL value that is not finite counts as FAILED or
  * is ignored. PENDING is for points that search_suggest did not make, and for rebuilding from history; told
- * twice it counts once. Returns 0 or ERR_NOMEM. */
+ * twice it counts once. Returns 0, ERR_NOMEM, or ERR_INVALID for a point that is none of this space (nothing
+ * changes). */
 int search_observe(struct search *search, const struct observation *observation);
 
 #endif
