@@ -1,0 +1,24 @@
+#ifndef WORKER_COMMAND_LINE_H
+#define WORKER_COMMAND_LINE_H
+
+#include <stddef.h>
+
+#include "core/err.h"
+#include "worker/handle.h"
+
+/* What the program of a trial is started with. Both lists end with NULL. */
+struct command_line {
+    char **argv, **envp;
+    size_t n_argv, n_envp;
+};
+
+/* The experiment's command with the trial's parameters in their places; the environment of this process, with
+ * PROVA_PARAMS (JSON), PROVA_TRIAL_DIR, PROVA_TRIAL (number), PROVA_ATTEMPT, PROVA_BUDGET and PROVA_DONE
+ * (units, 0: none), PROVA_SEED, PROVA_EXPERIMENT (id), PROVA_EXPERIMENT_NAME and PROVA_METRIC (the
+ * objective's name), and without PROVA_DRIVER and PROVA_ROLE, which are the worker's own. {0} before,
+ * command_line_fini in any case. */
+int command_line_make(struct command_line *line, const struct prova_trial *trial, const char *directory,
+                      struct err *err);
+void command_line_fini(struct command_line *line);
+
+#endif

@@ -1,0 +1,116 @@
+/* The slot process: its surroundings, and the loop of its main thread. */
+#include "worker/slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "worker/clock.h"
+#include "worker/run.h"
+#include "worker/session.h"
+
+/* For the signal handler; a process has one slot. */
+static struct session *the_session;
+static struct page *the_page;
+static int stderr_fd = -1;
+
+/* Once: end as soon as it can be done decently. Twice: now. */
+static void on_terminate(int signal)
+{
+    static volatile sig_atomic_t n_signals;
+    int saved = errno;
+    (void)signal;
+    if (n_signals++ > 0) {
+        int group = atomic_load(&the_page->group);
+        if (group)
+            (void)kill(-group, SIGKILL); /* it may have ended by itself */
+        _exit(EXIT_FAILURE);
+    }
+    session_leave(the_session);
+    errno = saved;
+}
+
+/* The log goes where it went before stdout and stderr became those of trials. */
+static void write_log(enum log_level level, const char *line, void *arg)
+{
+    (void)level;
+    (void)arg;
+    (void)dprintf(stderr_fd, "%s\n", line); /* nobody is left to be told of a failure */
+}
+
+static int redirect(const struct slot_setup *setup, struct err *err)
+{
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    stderr_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+    if (stderr_fd < 0)
+        stderr_fd = open("/dev/null", O_WRONLY | O_CLOEXEC); /* it was started without one */
+    if (null_fd < 0 || stderr_fd < 0 || dup2(null_fd, 0) < 0 || dup2(setup->output[1], 1) < 0 ||
+        dup2(setup->output[1], 2) < 0)
+        return err_set(err, ERR_IO, "cannot redirect the output of trials: %s", strerror(errno));
+    (void)close(null_fd);
+    log_set_sink(write_log, NULL);
+    /* By lines, so that the last words of a function that crashes are seen. */
+    (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* if it fails, they come late */
+    return ERR_OK;
+}
+
+static void take_signals(void)
+{
+    struct sigaction terminate = {.sa_handler = on_terminate, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, otherwise = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    (void)sigaction(SIGTERM, &terminate, NULL); /* none of these can fail */
+    (void)sigaction(SIGINT, &ignore, NULL);     /* Ctrl-C is the supervisor's business */
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGCHLD, &otherwise, NULL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int serve(const struct slot_setup *setup, struct err *err)
+{
+    for (;;) {
+        struct attempt *attempt;
+        int code = session_next(&attempt, the_session, err);
+        if (code || !attempt)
+            return code;
+        run_attempt(attempt, setup->worker, setup->page);
+        session_finish(the_session);
+    }
+}
+
+void slot_run(const struct slot_setup *setup)
+{
+    const struct worker_setup *worker = setup->worker;
+    struct conversation_setup conversation = {
+        .endpoint = worker->driver,
+        .worker = setup->id,
+        .experiment = worker->experiment,
+        .slot = setup->number,
+        .wait_ns = worker->wait_s * NS_PER_S,
+        .output_fd = setup->output[0],
+    };
+    struct err err = {0};
+    the_page = setup->page;
+    if (worker->quiet && log_level() > LOG_WARN)
+        log_set_level(LOG_WARN);
+    int code = redirect(setup, &err);
+    conversation.stderr_fd = stderr_fd;
+    if (!code)
+        code = session_create(&the_session, &conversation, setup->directory, setup->page, &err);
+    if (!code) {
+        take_signals();
+        code = serve(setup, &err);
+    }
+    /* Whatever the supervisor waits for is decided; a signal now finds the default action. */
+    (void)signal(SIGTERM, SIG_IGN);
+    session_destroy(the_session);
+    page_end(setup->page, code, err.text);
+    (void)fflush(stdout); /* into the pipe; for nobody, unless a trial's thread runs on */
+    _exit(EXIT_SUCCESS);
+}
