@@ -124,125 +124,69 @@ static void write_case(struct text *sql, const char *column, int first, int last
     text_append(sql, " END");
 }
 
-#define TIME(column) "strftime('%Y-%m-%d %H:%M:%f', " column " / 1000.0, 'unixepoch')"
-#define TRIALS_OF(key, as)                                                                                   \
-    "trials " as " WHERE " as ".id BETWEEN (" key " << 32) AND (" key " << 32) + 4294967295"
-#define SECONDS(start, end) "(" end " - " start ") / 1000.0"
+/* A time column as people read it, under another name. */
+static void write_time(struct text *sql, const char *column, const char *name)
+{
+    text_printf(sql, "strftime('%%Y-%%m-%%d %%H:%%M:%%f', %s / 1000.0, 'unixepoch') AS %s, ", column, name);
+}
 
 static void write_experiment_view(struct text *sql)
 {
+#define TRIALS_OF_IT "FROM trials t WHERE t.id BETWEEN (e.key << 32) AND (e.key << 32) + 4294967295"
     text_append(sql, "CREATE VIEW experiment AS SELECT e.key, e.id, e.name, ");
     write_case(sql, "e.state", EXPERIMENT_RUNNING, EXPERIMENT_FAILED, name_experiment_state);
-    text_append(
-        sql,
-        " AS state, e.text, e.metric, e.goal,"
-        " (SELECT count(*) FROM " TRIALS_OF(
-            "e.key", "t") ") AS trials,"
-                          " (SELECT count(*) FROM " TRIALS_OF(
-                              "e.key",
-                              "t") " AND t.state IN (5, 6, 7)) AS ended_trials,"
-                                   " b.number AS best_trial, b.value AS best_value, b.params AS "
-                                   "best_params, " TIME("e.created_ms") " AS created, " TIME(
-                                       "e.ended_ms") " AS ended, "
-                                                     "e.elapsed_ms / 1000.0 AS seconds, e.file, e.directory, "
-                                                     "e.command_line, e.git_revision "
-                                                     "FROM experiments e LEFT JOIN trials b ON b.id = "
-                                                     "(SELECT t.id FROM " TRIALS_OF(
-                                                         "e.key",
-                                                         "t") " AND t.state IN (5, 6) AND t.value IS NOT "
-                                                              "NULL ORDER BY"
-                                                              " CASE e.goal WHEN 'maximize' THEN -t.value "
-                                                              "ELSE t.value END, t.number LIMIT 1);\n");
+    text_append(sql, " AS state, e.text, e.metric, e.goal, ");
+    text_append(sql, "(SELECT count(*) " TRIALS_OF_IT ") AS trials, ");
+    text_append(sql, "(SELECT count(*) " TRIALS_OF_IT " AND t.state IN (5, 6, 7)) AS ended_trials, ");
+    text_append(sql, "b.number AS best_trial, b.value AS best_value, b.params AS best_params, ");
+    write_time(sql, "e.created_ms", "created");
+    write_time(sql, "e.ended_ms", "ended");
+    text_append(sql, "e.elapsed_ms / 1000.0 AS seconds, e.file, e.directory, e.command_line, ");
+    text_append(sql, "e.git_revision FROM experiments e LEFT JOIN trials b ON b.id = ");
+    text_append(sql, "(SELECT t.id " TRIALS_OF_IT " AND t.state IN (5, 6) AND t.value IS NOT NULL ");
+    text_append(sql, "ORDER BY CASE e.goal WHEN 'maximize' THEN -t.value ELSE t.value END, t.number ");
+    text_append(sql, "LIMIT 1);\n");
+#undef TRIALS_OF_IT
 }
 
 static void write_trial_view(struct text *sql)
 {
-    text_append(
-        sql, "CREATE VIEW trial AS SELECT e.name AS experiment, t.experiment AS experiment_key, t.number, ");
+    text_append(sql, "CREATE VIEW trial AS SELECT e.name AS experiment, t.experiment AS experiment_key, ");
+    text_append(sql, "t.number, ");
     write_case(sql, "t.state", 0, TRIAL_N_STATES - 1, name_trial_state);
-    text_append(sql, " AS state, t.value, t.params, t.n_reports, t.budget, t.attempt, t.n_lost, " TIME("t."
-                                                                                                       "creat"
-                                                                                                       "ed_"
-                                                                                                       "ms") " AS created, " TIME(
-                         "t.started_ms") " AS started, " TIME("t.ended_ms") " AS ended, " SECONDS("t.started_"
-                                                                                                  "ms",
-                                                                                                  "t.ended_"
-                                                                                                  "ms") " AS "
-                                                                                                        "seco"
-                                                                                                        "nds,"
-                                                                                                        " "
-                                                                                                        "w."
-                                                                                                        "id "
-                                                                                                        "AS "
-                                                                                                        "work"
-                                                                                                        "er, "
-                                                                                                        "w."
-                                                                                                        "host"
-                                                                                                        ", "
-                                                                                                        "t."
-                                                                                                        "text"
-                                                                                                        ", "
-                                                                                                        "t."
-                                                                                                        "log "
-                                                                                                        "FROM"
-                                                                                                        " tri"
-                                                                                                        "als "
-                                                                                                        "t "
-                                                                                                        "JOIN"
-                                                                                                        " exp"
-                                                                                                        "erim"
-                                                                                                        "ents"
-                                                                                                        " e "
-                                                                                                        "ON "
-                                                                                                        "e."
-                                                                                                        "key "
-                                                                                                        "= "
-                                                                                                        "t."
-                                                                                                        "expe"
-                                                                                                        "rime"
-                                                                                                        "nt "
-                                                                                                        "LEFT"
-                                                                                                        " JOI"
-                                                                                                        "N "
-                                                                                                        "work"
-                                                                                                        "ers "
-                                                                                                        "w "
-                                                                                                        "ON "
-                                                                                                        "w."
-                                                                                                        "key "
-                                                                                                        "= "
-                                                                                                        "t."
-                                                                                                        "work"
-                                                                                                        "er;"
-                                                                                                        "\n");
+    text_append(sql, " AS state, t.value, t.params, t.n_reports, t.budget, t.attempt, t.n_lost, ");
+    write_time(sql, "t.created_ms", "created");
+    write_time(sql, "t.started_ms", "started");
+    write_time(sql, "t.ended_ms", "ended");
+    text_append(sql, "(t.ended_ms - t.started_ms) / 1000.0 AS seconds, w.id AS worker, w.host, t.text, ");
+    text_append(sql, "t.log FROM trials t JOIN experiments e ON e.key = t.experiment ");
+    text_append(sql, "LEFT JOIN workers w ON w.key = t.worker;\n");
 }
 
 static void write_attempt_view(struct text *sql)
 {
-    text_append(
-        sql, "CREATE VIEW attempt AS SELECT e.name AS experiment, a.experiment AS experiment_key, a.trial, "
-             "a.attempt, ");
+    text_append(sql, "CREATE VIEW attempt AS SELECT e.name AS experiment, a.experiment AS experiment_key, ");
+    text_append(sql, "a.trial, a.attempt, ");
     write_case(sql, "a.outcome", OUTCOME_COMPLETED, OUTCOME_LOST, name_outcome);
-    text_append(
-        sql, " AS outcome, " TIME("a.started_ms") " AS started, " TIME("a.ended_ms") " AS ended, " SECONDS(
-                 "a.started_ms", "a.ended_ms") " AS seconds, w.id AS worker, w.host, a.text, a.log "
-                                               "FROM attempts a JOIN experiments e ON e.key = a.experiment "
-                                               "LEFT JOIN workers w ON w.key = a.worker;\n");
+    text_append(sql, " AS outcome, ");
+    write_time(sql, "a.started_ms", "started");
+    write_time(sql, "a.ended_ms", "ended");
+    text_append(sql, "(a.ended_ms - a.started_ms) / 1000.0 AS seconds, w.id AS worker, w.host, a.text, ");
+    text_append(sql, "a.log FROM attempts a JOIN experiments e ON e.key = a.experiment ");
+    text_append(sql, "LEFT JOIN workers w ON w.key = a.worker;\n");
 }
 
 static void write_other_views(struct text *sql)
 {
-    text_append(
-        sql,
-        "CREATE VIEW report AS SELECT e.name AS experiment, r.experiment AS experiment_key, r.trial, "
-        "r.attempt, r.step, m.name AS metric, r.value, " TIME(
-            "r.time_ms") " AS time "
-                         "FROM reports r JOIN experiments e ON e.key = r.experiment "
-                         "LEFT JOIN metrics m ON m.experiment = r.experiment AND m.metric = r.metric;\n");
-    text_append(sql,
-                "CREATE VIEW event AS SELECT v.key, e.name AS experiment, v.experiment AS experiment_key, "
-                "v.trial, " TIME("v.time_ms") " AS time, v.kind, v.text "
-                                              "FROM events v JOIN experiments e ON e.key = v.experiment;\n");
+    text_append(sql, "CREATE VIEW report AS SELECT e.name AS experiment, r.experiment AS experiment_key, ");
+    text_append(sql, "r.trial, r.attempt, r.step, m.name AS metric, ");
+    write_time(sql, "r.time_ms", "time");
+    text_append(sql, "r.value FROM reports r JOIN experiments e ON e.key = r.experiment ");
+    text_append(sql, "LEFT JOIN metrics m ON m.experiment = r.experiment AND m.metric = r.metric;\n");
+    text_append(sql, "CREATE VIEW event AS SELECT v.key, e.name AS experiment, ");
+    text_append(sql, "v.experiment AS experiment_key, v.trial, ");
+    write_time(sql, "v.time_ms", "time");
+    text_append(sql, "v.kind, v.text FROM events v JOIN experiments e ON e.key = v.experiment;\n");
 }
 
 static int read_number(int *value, sqlite3 *db, const char *sql, struct err *err)
