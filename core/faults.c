@@ -12,7 +12,7 @@
 #include "core/err.h"
 
 /* A file that is no sweep file at all may have a fault in each of its lines: nobody reads so many. */
-#define MAX_FAULTS 1000
+#define MAX_WRITTEN 1000
 
 void faults_fini(struct faults *faults)
 {
@@ -37,8 +37,6 @@ static bool reserve(struct faults *faults)
 
 void faults_add(struct faults *faults, unsigned line, unsigned column, const char *format, ...)
 {
-    if (faults->n >= MAX_FAULTS)
-        return;
     char *text;
     va_list args;
     va_start(args, format);
@@ -56,34 +54,29 @@ void faults_add(struct faults *faults, unsigned line, unsigned column, const cha
     faults->list[faults->n++] = (struct fault){line, column, text};
 }
 
-/* Insertion sort: stable, and most faults are found in the order of the file. */
-static void sort(struct faults *faults)
+static int compare(const void *a, const void *b)
 {
-    for (size_t i = 1; i < faults->n; i++) {
-        struct fault fault = faults->list[i];
-        size_t at = i;
-        for (; at > 0; at--) {
-            const struct fault *before = &faults->list[at - 1];
-            if (before->line < fault.line || (before->line == fault.line && before->column <= fault.column))
-                break;
-            faults->list[at] = *before;
-        }
-        faults->list[at] = fault;
-    }
+    const struct fault *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    if (x->column != y->column)
+        return x->column < y->column ? -1 : 1;
+    return strcmp(x->text, y->text);
 }
 
 void faults_write(struct text *out, struct faults *faults, const char *file)
 {
-    sort(faults);
-    for (size_t i = 0; i < faults->n; i++) {
+    if (faults->n > 0)
+        qsort(faults->list, faults->n, sizeof *faults->list, compare);
+    for (size_t i = 0; i < faults->n && i < MAX_WRITTEN; i++) {
         const struct fault *fault = &faults->list[i];
         if (fault->line > 0)
             text_printf(out, "%s:%u:%u: error: %s\n", file, fault->line, fault->column, fault->text);
         else
             text_printf(out, "%s: error: %s\n", file, fault->text);
     }
-    if (faults->n >= MAX_FAULTS)
-        text_printf(out, "%s: error: there may be more; mend these first\n", file);
+    if (faults->n > MAX_WRITTEN)
+        text_printf(out, "%s: error: and %zu more; mend these first\n", file, faults->n - MAX_WRITTEN);
 }
 
 #define MAX_NAME 64

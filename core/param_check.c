@@ -14,6 +14,7 @@ struct check {
     const struct param *param;
     param_fault_fn *fault;
     void *arg;
+    size_t choice; /* that is being checked; n_choices: none */
     bool failed;
 };
 
@@ -26,7 +27,7 @@ fault(struct check *check, enum param_field field, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args); /* a long one is cut */
     va_end(args);
     check->failed = true;
-    check->fault(check->arg, field, text);
+    check->fault(check->arg, field, check->choice, text);
 }
 
 /* A number in a message, as people write it. */
@@ -133,6 +134,7 @@ static void check_ascending(struct check *check)
     const struct param *param = check->param;
     for (size_t i = 0; i < param->n_choices; i++) {
         const struct choice *choice = &param->choices[i];
+        check->choice = i;
         if (!is_number(choice))
             fault(check, FIELD_VALUES, "value '%.100s' of discrete '%s' is not a number", choice->text,
                   param->name);
@@ -148,6 +150,7 @@ static void check_different(struct check *check)
 {
     const struct param *param = check->param;
     for (size_t i = 1; i < param->n_choices; i++) {
+        check->choice = i;
         for (size_t j = 0; j < i; j++) {
             if (strcmp(param->choices[i].text, param->choices[j].text) == 0) {
                 fault(check, FIELD_VALUES, "value '%.100s' of '%s' is there twice", param->choices[i].text,
@@ -165,8 +168,8 @@ static void check_choices(struct check *check)
         fault(check, FIELD_VALUES, "'%s' has no values", param->name);
     if (param->type == PARAM_CONSTANT && param->n_choices > 1)
         fault(check, FIELD_VALUES, "constant '%s' has more than one value", param->name);
-    for (size_t i = 0; i < param->n_choices; i++)
-        check_choice(check, &param->choices[i]);
+    for (check->choice = 0; check->choice < param->n_choices; check->choice++)
+        check_choice(check, &param->choices[check->choice]);
     if (param->type == PARAM_DISCRETE)
         check_ascending(check);
     else
@@ -175,7 +178,7 @@ static void check_choices(struct check *check)
 
 void param_check(const struct param *param, param_fault_fn *fault_fn, void *arg)
 {
-    struct check check = {.param = param, .fault = fault_fn, .arg = arg};
+    struct check check = {.param = param, .fault = fault_fn, .arg = arg, .choice = param->n_choices};
     check_name(&check);
     if (!param->name)
         return;
@@ -183,6 +186,7 @@ void param_check(const struct param *param, param_fault_fn *fault_fn, void *arg)
         check_range(&check);
     else
         check_choices(&check);
+    check.choice = param->n_choices;
     if (!check.failed && !isnan(param->initial) && !param_has(param, param->initial))
         fault(&check, FIELD_DEFAULT, "default of '%s' is none of its values", param->name);
 }

@@ -35,9 +35,10 @@ int space_find(const struct space *space, const char *name)
     return -1;
 }
 
-static void keep_first(void *arg, enum param_field field, const char *text)
+static void keep_first(void *arg, enum param_field field, size_t choice, const char *text)
 {
-    (void)field; /* for those who know places in a file */
+    (void)field; /* these are for those who know places in a file */
+    (void)choice;
     struct err *err = arg;
     if (err->code == 0)
         (void)err_set(err, ERR_INVALID, "%s", text);

@@ -75,7 +75,7 @@ void param_fini(struct param *param);
 /* Tells `fault` everything that is wrong with a parameter, seen alone, and which of its fields is to blame.
  */
 enum param_field { FIELD_NAME, FIELD_MIN, FIELD_MAX, FIELD_SCALE, FIELD_STEP, FIELD_VALUES, FIELD_DEFAULT };
-typedef void param_fault_fn(void *arg, enum param_field field, const char *text);
+typedef void param_fault_fn(void *arg, enum param_field field, size_t choice, const char *text);
 void param_check(const struct param *param, param_fault_fn *fault, void *arg);
 
 /* Index of the parameter of that name; -1: none. O(n_params). */

@@ -1,0 +1,123 @@
+/* A spec as a whole: its defaults, its end, and the file that it comes from. */
+#include "core/spec.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/yaml.h"
+
+static int set_default(struct plugin *plugin, const char *name)
+{
+    return plugin_set_name(plugin, name, 0, 0);
+}
+
+static int set_defaults(struct spec *spec)
+{
+    spec->space = space_create();
+    spec->name = strdup("experiment");
+    spec->metric.name = strdup("objective");
+    spec->train.grace_s = 10;
+    spec->limits = (struct limits){.trials = 100, .target = NAN, .failures = 10};
+    spec->workers = 1;
+    spec->retries = 1;
+    if (!spec->space || !spec->name || !spec->metric.name)
+        return ERR_NOMEM;
+    int code = set_default(&spec->search, "random");
+    if (code == 0)
+        code = set_default(&spec->schedule, "full");
+    if (code == 0)
+        code = set_default(&spec->stopping, "none");
+    return code < 0 ? code : set_default(&spec->context, "optimization");
+}
+
+struct spec *spec_create(void)
+{
+    struct spec *spec = calloc(1, sizeof *spec);
+    if (spec && set_defaults(spec) < 0) {
+        spec_destroy(spec);
+        return NULL;
+    }
+    return spec;
+}
+
+static void train_fini(struct train *train)
+{
+    for (size_t i = 0; i < train->n_argv; i++)
+        free(train->argv[i]);
+    free(train->argv);
+    free(train->library);
+    free(train->function);
+    free(train->directory);
+}
+
+void spec_destroy(struct spec *spec)
+{
+    if (!spec)
+        return;
+    train_fini(&spec->train);
+    free(spec->metric.name);
+    free(spec->metric.pattern);
+    space_destroy(spec->space);
+    plugin_fini(&spec->search);
+    plugin_fini(&spec->schedule);
+    plugin_fini(&spec->stopping);
+    plugin_fini(&spec->context);
+    free(spec->name);
+    free(spec);
+}
+
+/* One byte more than a sweep file may have is enough for spec_parse to refuse it. */
+static int read_stream(struct text *text, FILE *file)
+{
+    char buffer[8192];
+    size_t n;
+    while (text->size <= YAML_MAX_SIZE && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
+        text_append_bytes(text, buffer, n);
+    if (text->failed)
+        return text->failed;
+    return ferror(file) ? ERR_IO : 0;
+}
+
+static int read_file(struct text *text, const char *path, struct err *err)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file) {
+        int code = errno == ENOMEM ? ERR_NOMEM : errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
+        return err_set(err, code, "cannot read '%s': %s", path, strerror(errno));
+    }
+    int code = read_stream(text, file);
+    if (code < 0) {
+        const char *why = code == ERR_NOMEM ? err_string(code) : strerror(errno);
+        (void)err_set(err, code, "cannot read '%s': %s", path, why);
+    }
+    (void)fclose(file); /* only read from */
+    return code;
+}
+
+int spec_read(struct spec **spec, char **source, const char *path, const struct override *overrides,
+              size_t n_overrides, struct faults *faults, struct err *err)
+{
+    struct text text = {0};
+    struct spec *read = NULL;
+    char *taken = NULL;
+    int code = read_file(&text, path, err);
+    if (code < 0)
+        goto out;
+    code = spec_parse(&read, text_get(&text), text.size, path, overrides, n_overrides, faults);
+    if (code == 0 && source && !(taken = text_take(&text)))
+        code = ERR_NOMEM;
+    if (code < 0) {
+        (void)err_set(err, code, "%s: %s", path, err_string(code));
+        spec_destroy(read);
+        goto out;
+    }
+    *spec = read;
+    if (source)
+        *source = taken;
+out:
+    text_fini(&text);
+    return code;
+}

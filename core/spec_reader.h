@@ -1,0 +1,76 @@
+#ifndef CORE_SPEC_READER_H
+#define CORE_SPEC_READER_H
+
+#include "core/spec.h"
+#include "core/yaml.h"
+
+/* What core/spec_*.c share while they turn a tree into a spec. Whatever is wrong becomes a fault at its
+ * place, and the reading goes on; what a faulty value would have set keeps its default. */
+
+struct reader {
+    struct spec *spec;
+    struct yaml_doc *doc;
+    struct faults *faults;
+    int code; /* 0 or ERR_NOMEM */
+};
+
+/* One key that a map may have. */
+struct field {
+    const char *name;
+    /* Reads pair->value into `target`, which is at `offset` in what the map describes. */
+    void (*read)(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+    size_t offset;
+    double min, max;     /* of numbers */
+    const char *choices; /* of read_choice: "a|b|c" */
+};
+
+/* Reads a map by its table into `out`. Faults: not a map, unknown keys (`what` names the map in them; NULL:
+ * the file), empty values. A null counts as not given. */
+void read_fields(struct reader *r, void *out, const struct field *fields, size_t n_fields, const char *what,
+                 const struct yaml *map);
+#define READ_FIELDS(r, out, fields, what, map)                                                               \
+    read_fields(r, out, fields, sizeof(fields) / sizeof *(fields), what, map)
+
+/* Readers for tables. Targets: int64_t, double, char * (owned), int or enum. */
+void read_int(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_double(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_string(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_choice(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+
+/* Is there anything to read? Empty values are faults, nulls are not. */
+bool is_given(struct reader *r, const struct yaml_pair *pair);
+void fault_unknown_key(struct reader *r, const struct yaml_pair *pair, const char *what,
+                       struct nearest nearest);
+/* Replaces *target by a copy. */
+void set_string(struct reader *r, char **target, const char *text);
+
+/* Sections of the file; `target` and `field` as for every reader. */
+void read_train(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_metric(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_parameters(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_plugin(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+/* Is the text a number as JSON writes them? */
+bool is_json_number(const char *text);
+/* Adds every key of a map (with a dot behind `prefix`, if there is one) to the settings of a plug-in. */
+void read_settings(struct reader *r, struct plugin *plugin, const char *prefix, const struct yaml *map);
+
+/* Faults of ${name} in the command, once the parameters are known. */
+void check_command(struct reader *r, const struct yaml *root);
+
+/* Puts every override in its place in the tree. */
+void apply_overrides(struct reader *r, struct yaml *root, const struct override *overrides,
+                     size_t n_overrides);
+
+/* A reference in a string: "$$", "${name}" or a "${" without end. */
+enum piece_kind { PIECE_END, PIECE_TEXT, PIECE_DOLLAR, PIECE_NAME, PIECE_UNCLOSED };
+struct piece {
+    enum piece_kind kind;
+    const char *start; /* of the text or of the name */
+    size_t size;
+};
+/* Takes the next piece of *at. */
+struct piece next_piece(const char **at);
+/* Is it a parameter, or budget, trial, attempt or seed? */
+bool is_reference(const struct space *space, const char *name, size_t size);
+
+#endif
