@@ -121,12 +121,14 @@ static bool is_number(const struct choice *choice)
 
 static void check_choice(struct check *check, const struct choice *choice)
 {
+    const char *name = check->param->name;
     if (is_number(choice) && !isfinite(choice->number))
-        fault(check, FIELD_VALUES, "a value of '%s' is not a finite number", check->param->name);
-    else if (choice->type == CHOICE_INT &&
-             (choice->number != trunc(choice->number) || fabs(choice->number) > NUMBER_MAX_INT))
-        fault(check, FIELD_VALUES, "value %s of '%s' is not a whole number within +-2^53",
-              digits(choice->number).text, check->param->name);
+        fault(check, FIELD_VALUES, "a value of '%s' is not a finite number", name);
+    else if (choice->type == CHOICE_INT && fabs(choice->number) > NUMBER_MAX_INT)
+        fault(check, FIELD_VALUES, "a value of '%s' is beyond 2^53", name);
+    else if (choice->type == CHOICE_INT && choice->number != trunc(choice->number))
+        fault(check, FIELD_VALUES, "value %s of '%s' is not a whole number", digits(choice->number).text,
+              name);
 }
 
 static void check_ascending(struct check *check)

@@ -110,7 +110,10 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
     if (code == 0 && source && !(taken = text_take(&text)))
         code = ERR_NOMEM;
     if (code < 0) {
-        (void)err_set(err, code, "%s: %s", path, err_string(code));
+        if (code == ERR_INVALID)
+            (void)err_set(err, code, "'%s' has %zu fault%s", path, faults->n, faults->n == 1 ? "" : "s");
+        else
+            (void)err_set(err, code, "%s", err_string(code));
         spec_destroy(read);
         goto out;
     }

@@ -1,5 +1,6 @@
 /* Maps by table, and the plain values in them. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,25 +61,36 @@ void read_fields(struct reader *r, void *out, const struct field *fields, size_t
         read_pair(r, out, fields, n_fields, what, &map->pairs[i]);
 }
 
-static void fault_value(struct reader *r, const struct yaml_pair *pair, const char *must_be)
+/* `meant`: what the user may have meant; NULL: who knows. */
+static void fault_value(struct reader *r, const struct yaml_pair *pair, const char *must_be,
+                        const char *meant)
 {
     const struct yaml *value = pair->value;
-    if (value->kind == YAML_SCALAR)
-        yaml_fault(r->faults, value, "'%s' must be %s, not %s%.80s%s", pair->key->text, must_be,
-                   value->is_plain ? "" : "the text '", value->text, value->is_plain ? "" : "'");
-    else
-        yaml_fault(r->faults, value, "'%s' must be %s, not a %s", pair->key->text, must_be,
+    const char *before = meant ? "; did you mean '" : "", *after = meant ? "'?" : "";
+    const char *key = pair->key->text;
+    meant = meant ? meant : "";
+    if (value->kind != YAML_SCALAR)
+        yaml_fault(r->faults, value, "'%s' must be %s, not a %s", key, must_be,
                    value->kind == YAML_LIST ? "list" : "map");
+    else if (value->is_plain)
+        yaml_fault(r->faults, value, "'%s' must be %s, not %.80s%s%s%s", key, must_be, value->text, before,
+                   meant, after);
+    else
+        yaml_fault(r->faults, value, "'%s' must be %s, not the text '%.80s'%s%s%s", key, must_be, value->text,
+                   before, meant, after);
 }
 
-/* Finite, and an integer within +-2^53 if it is one. */
-static bool is_number(double *value, const struct yaml *node)
+static bool is_number(struct reader *r, double *value, const struct yaml_pair *pair, const char *must_be)
 {
-    if (node->kind != YAML_SCALAR || !node->is_plain)
-        return false;
-    enum number_form form = number_read(value, node->text);
-    return form != NUMBER_NONE && isfinite(*value) &&
-           (form == NUMBER_DOUBLE || fabs(*value) <= NUMBER_MAX_INT);
+    const struct yaml *node = pair->value;
+    bool may_be = node->kind == YAML_SCALAR && node->is_plain;
+    enum number_form form = may_be ? number_read(value, node->text) : NUMBER_NONE;
+    bool is_beyond = form == NUMBER_INT && fabs(*value) > NUMBER_MAX_INT;
+    if (form == NUMBER_NONE || !isfinite(*value))
+        fault_value(r, pair, must_be, NULL);
+    else if (is_beyond)
+        fault_value(r, pair, "within +-2^53", NULL);
+    return form != NUMBER_NONE && isfinite(*value) && !is_beyond;
 }
 
 static bool is_in_range(struct reader *r, double value, const struct field *field,
@@ -89,7 +101,7 @@ static bool is_in_range(struct reader *r, double value, const struct field *fiel
     struct text must_be = {0};
     text_append(&must_be, value < field->min ? "at least " : "at most ");
     text_append_double(&must_be, value < field->min ? field->min : field->max);
-    fault_value(r, pair, text_get(&must_be));
+    fault_value(r, pair, text_get(&must_be), NULL);
     text_fini(&must_be);
     return false;
 }
@@ -97,8 +109,10 @@ static bool is_in_range(struct reader *r, double value, const struct field *fiel
 void read_int(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair)
 {
     double value;
-    if (!is_number(&value, pair->value) || value != trunc(value) || fabs(value) > NUMBER_MAX_INT)
-        fault_value(r, pair, "a whole number (within +-2^53)");
+    if (!is_number(r, &value, pair, "a whole number"))
+        return;
+    if (value != trunc(value) || fabs(value) > NUMBER_MAX_INT)
+        fault_value(r, pair, "a whole number", NULL);
     else if (is_in_range(r, value, field, pair))
         *(int64_t *)target = (int64_t)value;
 }
@@ -106,9 +120,7 @@ void read_int(struct reader *r, void *target, const struct field *field, const s
 void read_double(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair)
 {
     double value;
-    if (!is_number(&value, pair->value))
-        fault_value(r, pair, "a number");
-    else if (is_in_range(r, value, field, pair))
+    if (is_number(r, &value, pair, "a number") && is_in_range(r, value, field, pair))
         *(double *)target = value;
 }
 
@@ -116,22 +128,28 @@ void read_string(struct reader *r, void *target, const struct field *field, cons
 {
     (void)field; /* any text will do */
     if (pair->value->kind != YAML_SCALAR)
-        fault_value(r, pair, "a text");
+        fault_value(r, pair, "a text", NULL);
     else if (!*pair->value->text)
-        fault_value(r, pair, "a text with something in it");
+        fault_value(r, pair, "a text with something in it", NULL);
     else
         set_string(r, target, pair->value->text);
 }
 
+/* "one of minimize, maximize", and the one that was meant. */
 static void fault_choice(struct reader *r, const struct field *field, const struct yaml_pair *pair)
 {
     struct text must_be = {0};
-    for (const char *c = field->choices; *c; c++)
-        text_append_bytes(&must_be, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
-    struct text one_of = {0};
-    text_printf(&one_of, "one of %s", text_get(&must_be));
-    fault_value(r, pair, text_get(&one_of));
-    text_fini(&one_of);
+    char names[8][32];
+    struct nearest nearest = nearest_begin(pair->value->text);
+    const char *at = field->choices;
+    for (size_t i = 0; i < 8 && *at; i++) {
+        size_t n = strcspn(at, "|");
+        (void)snprintf(names[i], sizeof names[i], "%.*s", (int)n, at); /* our own words, all shorter */
+        nearest_offer(&nearest, names[i]);
+        text_printf(&must_be, "%s%s", i > 0 ? ", " : "one of ", names[i]);
+        at += n + (at[n] == '|');
+    }
+    fault_value(r, pair, text_get(&must_be), nearest.name);
     text_fini(&must_be);
 }
 

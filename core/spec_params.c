@@ -1,6 +1,5 @@
-/* The parameters of a sweep file: their keys, their types, which are inferred where they are not given, and
- * the conditions between them. What a parameter may be is checked by param_check; here its faults get their
- * places. */
+/* The parameters of a sweep file: their keys and their types, which are inferred where they are not given. What
+ * a parameter may be is checked by param_check; here its faults get their places. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +165,7 @@ static void read_range(struct entry *e)
     if (e->given[KEY_SCALE])
         read_choice(e->r, &scale, &scales, e->given[KEY_SCALE]);
     e->param.scale = (enum param_scale)scale;
-    if (e->given[KEY_STEP] && e->param.step == 0 && !has_failed(e))
+    if (e->given[KEY_STEP] && e->param.step == 0 && form_of(place_of(e, KEY_STEP)) != NUMBER_NONE)
         yaml_fault(e->r->faults, place_of(e, KEY_STEP), "step (0) of '%s' must be above 0", e->param.name);
 }
 
@@ -229,6 +228,15 @@ static void sort_choices(struct entry *e)
     }
 }
 
+static bool are_sortable(const struct param *param)
+{
+    for (size_t i = 0; i < param->n_choices; i++) {
+        if (isnan(param->choices[i].number)) /* a text, or .nan */
+            return false;
+    }
+    return true;
+}
+
 static void read_choices(struct entry *e, const struct yaml *const *nodes, size_t n)
 {
     e->param.choices = calloc(n + 1, sizeof *e->param.choices);
@@ -239,7 +247,8 @@ static void read_choices(struct entry *e, const struct yaml *const *nodes, size_
     }
     for (size_t i = 0; i < n && e->r->code == 0; i++)
         add_choice(e, nodes[i]);
-    if (e->param.type == PARAM_DISCRETE && !has_failed(e))
+    bool are_all = e->param.n_choices == n && are_sortable(&e->param);
+    if (e->param.type == PARAM_DISCRETE && are_all)
         sort_choices(e);
 }
 
@@ -280,6 +289,32 @@ static void read_default(struct entry *e)
         yaml_fault(e->r->faults, node, "default %s", err.text);
 }
 
+/* Whatever keys a type needs are there. */
+static bool is_whole(const struct entry *e)
+{
+    for (int key = KEY_MIN; key <= KEY_VALUE; key++) {
+        bool optional = key == KEY_SCALE || key == KEY_STEP;
+        if (type_takes[e->param.type][key] && !optional && !e->given[key])
+            return false;
+    }
+    return true;
+}
+
+/* Goes on after faults of keys and types, as far as there is something to read. */
+static void read_ranges_and_values(struct entry *e)
+{
+    size_t n_faults = e->r->faults->n;
+    if (e->param.type == PARAM_DOUBLE || e->param.type == PARAM_INT)
+        read_range(e);
+    else if (is_whole(e))
+        read_values(e);
+    if (e->r->code < 0 || e->r->faults->n > n_faults || !is_whole(e))
+        return;
+    param_check(&e->param, take_fault, e);
+    if (e->r->faults->n == n_faults)
+        read_default(e);
+}
+
 static void read_entry(struct entry *e)
 {
     const struct yaml *name = e->pair->key, *value = e->pair->value;
@@ -293,17 +328,8 @@ static void read_entry(struct entry *e)
     read_type(e);
     check_keys(e);
     set_string(e->r, &e->param.name, name->text);
-    if (has_failed(e))
-        return;
-    if (e->param.type == PARAM_DOUBLE || e->param.type == PARAM_INT)
-        read_range(e);
-    else
-        read_values(e);
-    if (has_failed(e))
-        return;
-    param_check(&e->param, take_fault, e);
-    if (!has_failed(e))
-        read_default(e);
+    if (e->r->code == 0)
+        read_ranges_and_values(e);
 }
 
 static void add_entry(struct reader *r, const struct yaml_pair *pair)
@@ -321,143 +347,6 @@ static void add_entry(struct reader *r, const struct yaml_pair *pair)
             yaml_fault(r->faults, pair->key, "%s", err.text);
     }
     free(e.choice_places);
-}
-
-/* Conditions -------------------------------------------------------------------------------------------- */
-
-/* One key of a `when`. */
-struct link {
-    struct reader *r;
-    const struct yaml *parameters;
-    const struct yaml_pair *pair; /* parent: values */
-    size_t child, parent;         /* in the space */
-};
-
-/* Does `from` depend on `on`, through any number of conditions? `seen` is [n_params]. */
-static bool depends(const struct space *space, size_t from, size_t on, bool *seen)
-{
-    if (from == on)
-        return true;
-    seen[from] = true;
-    const struct param *param = &space->params[from];
-    for (size_t i = 0; i < param->n_conditions; i++) {
-        size_t parent = param->conditions[i].param;
-        if (!seen[parent] && depends(space, parent, on, seen))
-            return true;
-    }
-    return false;
-}
-
-static bool closes_cycle(struct link *link)
-{
-    const struct space *space = link->r->spec->space;
-    bool *seen = calloc(space->n_params, sizeof *seen);
-    if (!seen) {
-        link->r->code = ERR_NOMEM;
-        return true;
-    }
-    bool is_cycle = depends(space, link->parent, link->child, seen);
-    free(seen);
-    if (is_cycle)
-        yaml_fault(link->r->faults, link->pair->key, "'%s' cannot depend on '%s', which depends on it",
-                   space->params[link->child].name, space->params[link->parent].name);
-    return is_cycle;
-}
-
-static void add_value(struct link *link, struct condition *condition, const struct yaml *node)
-{
-    const struct param *parent = &link->r->spec->space->params[link->parent];
-    struct err err;
-    if (node->kind != YAML_SCALAR)
-        yaml_fault(link->r->faults, node, "a condition on '%s' needs its values", parent->name);
-    else if (param_read_text(&condition->values[condition->n_values], parent, node->text, &err) < 0)
-        yaml_fault(link->r->faults, node, "%s", err.text);
-    else
-        condition->n_values++;
-}
-
-static void read_condition(struct link *link, struct condition *condition)
-{
-    const struct yaml *value = link->pair->value;
-    bool is_list = value->kind == YAML_LIST;
-    size_t n = is_list ? value->n : 1;
-    *condition = (struct condition){.param = link->parent};
-    if (n == 0) {
-        yaml_fault(link->r->faults, value, "a condition on '%s' needs its values", link->pair->key->text);
-        return;
-    }
-    condition->values = malloc(n * sizeof *condition->values);
-    if (!condition->values) {
-        link->r->code = ERR_NOMEM;
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        add_value(link, condition, is_list ? value->items[i] : value);
-}
-
-static void add_condition(struct link *link)
-{
-    struct space *space = link->r->spec->space;
-    if (isinf(param_cardinality(&space->params[link->parent]))) {
-        yaml_fault(link->r->faults, link->pair->key,
-                   "'%s' is continuous: a condition needs a parameter with values or a step",
-                   link->pair->key->text);
-        return;
-    }
-    if (closes_cycle(link))
-        return;
-    struct param *child = &space->params[link->child];
-    struct condition *conditions =
-        realloc(child->conditions, (child->n_conditions + 1) * sizeof *child->conditions);
-    if (!conditions) {
-        link->r->code = ERR_NOMEM;
-        return;
-    }
-    child->conditions = conditions;
-    read_condition(link, &conditions[child->n_conditions++]);
-}
-
-static void fault_parent(struct link *link)
-{
-    const char *name = link->pair->key->text;
-    if (yaml_find(link->parameters, name)) /* it is there, but faulty itself */
-        return;
-    struct nearest nearest = nearest_begin(name);
-    for (size_t i = 0; i < link->parameters->n; i++)
-        nearest_offer(&nearest, link->parameters->pairs[i].key->text);
-    yaml_fault(link->r->faults, link->pair->key, "no parameter '%s' for the condition to be on%s%s%s", name,
-               nearest.name ? "; did you mean '" : "", nearest.name ? nearest.name : "",
-               nearest.name ? "'?" : "");
-}
-
-static void read_when(struct reader *r, const struct yaml *parameters, size_t child, const struct yaml *when)
-{
-    if (when->kind != YAML_MAP) {
-        yaml_fault(r->faults, when, "'when' must be a map, e.g. {solver: [sgd]}");
-        return;
-    }
-    for (size_t i = 0; i < when->n && r->code == 0; i++) {
-        struct link link = {.r = r, .parameters = parameters, .pair = &when->pairs[i], .child = child};
-        int parent = space_find(r->spec->space, link.pair->key->text);
-        link.parent = (size_t)parent;
-        if (!is_given(r, link.pair))
-            continue;
-        if (parent < 0)
-            fault_parent(&link);
-        else
-            add_condition(&link);
-    }
-}
-
-static void read_conditions(struct reader *r, const struct yaml *parameters)
-{
-    for (size_t i = 0; i < parameters->n && r->code == 0; i++) {
-        const struct yaml_pair *pair = &parameters->pairs[i];
-        const struct yaml_pair *when = yaml_find_given(pair->value, "when");
-        int child = when ? space_find(r->spec->space, pair->key->text) : -1;
-        if (child >= 0 && !yaml_is_empty(when->value))
-            read_when(r, parameters, (size_t)child, when->value);
-    }
 }
 
 void read_parameters(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair)

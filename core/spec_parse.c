@@ -156,7 +156,19 @@ static struct yaml place_within(const struct yaml *item, const char *at)
     return place;
 }
 
-static void check_argument(struct reader *r, const struct yaml *item)
+/* A parameter that is in the file but faulty itself has its fault already. */
+static bool is_known(const struct reader *r, const struct yaml *root, const struct piece *piece)
+{
+    const struct yaml_pair *parameters = yaml_find(root, "parameters");
+    for (size_t i = 0; parameters && parameters->value->kind == YAML_MAP && i < parameters->value->n; i++) {
+        const char *name = parameters->value->pairs[i].key->text;
+        if (strncmp(name, piece->start, piece->size) == 0 && !name[piece->size])
+            return true;
+    }
+    return is_reference(r->spec->space, piece->start, piece->size);
+}
+
+static void check_argument(struct reader *r, const struct yaml *root, const struct yaml *item)
 {
     if (item->kind != YAML_SCALAR)
         return;
@@ -165,7 +177,7 @@ static void check_argument(struct reader *r, const struct yaml *item)
         struct yaml place = place_within(item, before);
         if (piece.kind == PIECE_UNCLOSED)
             yaml_fault(r->faults, &place, "'${' without '}'");
-        if (piece.kind != PIECE_NAME || is_reference(r->spec->space, piece.start, piece.size))
+        if (piece.kind != PIECE_NAME || is_known(r, root, &piece))
             continue;
         int size = piece.size < 128 ? (int)piece.size : 128;
         yaml_fault(r->faults, &place,
@@ -181,9 +193,9 @@ void check_command(struct reader *r, const struct yaml *root)
     if (!command)
         return;
     if (command->value->kind == YAML_SCALAR)
-        check_argument(r, command->value);
+        check_argument(r, root, command->value);
     for (size_t i = 0; command->value->kind == YAML_LIST && i < command->value->n; i++)
-        check_argument(r, command->value->items[i]);
+        check_argument(r, root, command->value->items[i]);
 }
 
 /* Metric ------------------------------------------------------------------------------------------------ */
