@@ -64,27 +64,21 @@ static void single_destroy(void *state)
     free(single);
 }
 
-/* The given values, then defaults where nothing is given and the parameter is active. */
+/* The given values, and defaults where nothing is given. */
 static int make_point(double *point, const struct spec *spec, struct err *err)
 {
     const struct space *space = spec->space;
-    double *initial = calloc(space->n_params + 1, sizeof *initial);
-    if (!initial)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    int code = 0;
     for (size_t i = 0; i < space->n_params; i++) {
         const struct param *param = &space->params[i];
         point[i] = isnan(param->initial) ? param_from_unit(param, 0.5) : param->initial;
     }
-    for (size_t i = 0; code == 0 && i < spec->context.n_settings; i++)
-        code = apply_setting(point, space, &spec->context.settings[i], err);
-    if (code == 0) {
-        space_default_point(initial, space);
-        space_settle(point, space, initial);
-        code = space_check(space, point, err);
+    for (size_t i = 0; i < spec->context.n_settings; i++) {
+        int code = apply_setting(point, space, &spec->context.settings[i], err);
+        if (code < 0)
+            return code;
     }
-    free(initial);
-    return code;
+    space_settle(point, space, NULL);
+    return space_check(space, point, err);
 }
 
 static int single_create(void **state, const struct spec *spec, struct err *err)
