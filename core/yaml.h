@@ -6,9 +6,9 @@
 
 #include "core/faults.h"
 
-/* A YAML (or JSON) text as a small tree whose every node knows its place. Only core/spec* uses it: libfyaml
- * stays behind it. Aliases are replaced by copies of what they stand for, keys are texts and unique within
- * their map. */
+/* A YAML (or JSON) text as a small tree whose every node knows its place. core/spec* reads sweep files
+ * with it, sdk/search.c points; libfyaml stays behind it. Aliases are replaced by copies of what they stand
+ * for, keys are texts and unique within their map. */
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
 
