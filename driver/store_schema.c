@@ -133,6 +133,7 @@ static void write_time(struct text *sql, const char *column, const char *name)
 static void write_experiment_view(struct text *sql)
 {
 #define TRIALS_OF_IT "FROM trials t WHERE t.id BETWEEN (e.key << 32) AND (e.key << 32) + 4294967295"
+#define USABLE_OF_IT TRIALS_OF_IT " AND t.state IN (5, 6) AND t.value IS NOT NULL"
     text_append(sql, "CREATE VIEW experiment AS SELECT e.key, e.id, e.name, ");
     write_case(sql, "e.state", EXPERIMENT_RUNNING, EXPERIMENT_FAILED, name_experiment_state);
     text_append(sql, " AS state, e.text, e.metric, e.goal, ");
@@ -143,9 +144,11 @@ static void write_experiment_view(struct text *sql)
     write_time(sql, "e.ended_ms", "ended");
     text_append(sql, "e.elapsed_ms / 1000.0 AS seconds, e.file, e.directory, e.command_line, ");
     text_append(sql, "e.git_revision FROM experiments e LEFT JOIN trials b ON b.id = ");
-    text_append(sql, "(SELECT t.id " TRIALS_OF_IT " AND t.state IN (5, 6) AND t.value IS NOT NULL ");
-    text_append(sql, "ORDER BY CASE e.goal WHEN 'maximize' THEN -t.value ELSE t.value END, t.number ");
-    text_append(sql, "LIMIT 1);\n");
+    /* Two subqueries, because SQLite knows no column of the outer query in an ORDER BY. */
+    text_append(sql, "CASE e.goal WHEN 'maximize' THEN ");
+    text_append(sql, "(SELECT t.id " USABLE_OF_IT " ORDER BY t.value DESC, t.number LIMIT 1) ELSE ");
+    text_append(sql, "(SELECT t.id " USABLE_OF_IT " ORDER BY t.value, t.number LIMIT 1) END;\n");
+#undef USABLE_OF_IT
 #undef TRIALS_OF_IT
 }
 

@@ -43,7 +43,8 @@ enum prova_code {
     PROVA_EINTERRUPTED = -12,
     PROVA_EUNSUPPORTED = -13,
     PROVA_EFULL = -14,
-    PROVA_EREFUSED = -15
+    PROVA_EREFUSED = -15,
+    PROVA_EFAILED = -16
 };
 
 PROVA_API const char *prova_version(void);

@@ -14,7 +14,7 @@ static const char usage[] =
     "\n"
     "  --trials N   how many to run              (60)\n"
     "  --workers N  processes that run them      (2)\n"
-    "  --epochs N   of a trial that is not stopped early (40)\n"
+    "  --epochs N   of a trial to its end        (60)\n"
     "  --seed N     of the search                (7)\n"
     "  --db FILE    where results are kept       (prova.db)\n"
     "  --data FILE  the images                   (digits.csv of this source)\n"
@@ -26,7 +26,7 @@ static void describe(prova_config *config)
     static const double batches[] = {16, 32, 64, 128};
     static const char *const solvers[] = {"sgd", "adam"}, *const activations[] = {"relu", "tanh"};
     prova_config_double(config, "lr", 1e-4, 1.0, PROVA_LOG);
-    prova_config_int(config, "hidden", 16, 256, PROVA_LOG);
+    prova_config_int(config, "hidden", 32, 256, PROVA_LOG);
     prova_config_int(config, "layers", 1, 3, PROVA_LINEAR);
     prova_config_discrete(config, "batch", batches, 4);
     prova_config_categorical(config, "solver", solvers, 2);
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
         {"db", required_argument, NULL, 'b'},     {"data", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
-    const char *trials = "60", *workers = "2", *epochs = "40", *seed = "7", *db = "prova.db";
+    const char *trials = "60", *workers = "2", *epochs = "60", *seed = "7", *db = "prova.db";
     char *data = NULL;
     int letter;
     while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

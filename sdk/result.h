@@ -1,0 +1,29 @@
+#ifndef SDK_RESULT_H
+#define SDK_RESULT_H
+
+#include <stdint.h>
+
+#include "core/id.h"
+#include "core/spec.h"
+#include "core/wire.h"
+#include "sdk/prova.h"
+
+/* What prova_lagom returns: how an experiment stands. Made from STATUS messages alone, so it says only what
+ * is on disk. */
+
+/* An empty one: code 0, no trials. NULL when out of memory. */
+prova_result *result_create(void);
+/* Which experiment it is about. Takes `spec`, whose space gives the best point its names. */
+void result_set_experiment(prova_result *result, struct id id, struct spec *spec);
+/* The numbers and the best point of a STATUS. Copies. Returns 0 or ERR_NOMEM. */
+int result_update(prova_result *result, const struct wire_status *status);
+/* The same for one trial that ran alone: its end and value (NaN: none). */
+int result_set_single(prova_result *result, int64_t trial, const double *point, enum trial_state end,
+                      double value);
+/* It could not produce a result, or not all of it: the first reason counts. */
+void result_fail(prova_result *result, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+const struct spec *result_spec(const prova_result *result); /* NULL: none yet. Lends */
+
+#endif

@@ -1,0 +1,176 @@
+/* What a training function sees of its trial: parameters by name and type, reports, and the end. The trial
+ * itself belongs to whatever runs it (worker/handle.h, sdk/env_trial.c); here are the checks and messages.
+ *
+ * A name that is wrong is a mistake in the program, so it fails the trial with a message that names it, and
+ * the function gets a value that it cannot mistake for a good one. */
+#include "sdk/prova.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/faults.h"
+#include "core/spec.h"
+#include "core/text.h"
+#include "sdk/trial_texts.h"
+#include "worker/handle.h"
+
+static void fail_unknown(prova_trial *trial, const struct space *space, const char *name)
+{
+    const char *nearest = NULL;
+    const char **names = malloc((space->n_params + 1) * sizeof *names);
+    for (size_t i = 0; names && i < space->n_params; i++)
+        names[i] = space->params[i].name;
+    if (names)
+        nearest = nearest_name(name, names, space->n_params);
+    if (nearest)
+        prova_fail(trial, "the search space has no parameter '%s'; did you mean '%s'?", name, nearest);
+    else
+        prova_fail(trial, "the search space has no parameter '%s'", name);
+    free(names);
+}
+
+/* Index of the parameter; -1 if there is none, which fails the trial. */
+static int find(prova_trial *trial, const char *name)
+{
+    if (trial->ops->version != HANDLE_VERSION || !trial->spec) {
+        prova_fail(trial, "this program's libprova and the worker's are of different versions");
+        return -1;
+    }
+    int index = space_find(trial->spec->space, name);
+    if (index < 0)
+        fail_unknown(trial, trial->spec->space, name);
+    return index;
+}
+
+static const struct choice *choice_of(const struct param *param, double value)
+{
+    bool has_choices = param->type != PARAM_DOUBLE && param->type != PARAM_INT;
+    return has_choices ? &param->choices[(size_t)value] : NULL;
+}
+
+double prova_double(prova_trial *trial, const char *name)
+{
+    int index = find(trial, name);
+    if (index < 0 || isnan(trial->point[index]))
+        return NAN;
+    double value = trial->point[index];
+    const struct choice *choice = choice_of(&trial->spec->space->params[index], value);
+    if (!choice)
+        return value;
+    if (choice->type == CHOICE_STRING)
+        prova_fail(trial, "the value of parameter '%s' is \"%s\", which is no number: use prova_string", name,
+                   choice->text);
+    return choice->number;
+}
+
+int64_t prova_int(prova_trial *trial, const char *name)
+{
+    int index = find(trial, name);
+    if (index < 0 || isnan(trial->point[index]))
+        return 0;
+    const struct param *param = &trial->spec->space->params[index];
+    double value = trial->point[index];
+    const struct choice *choice = choice_of(param, value);
+    if (choice)
+        value = choice->number; /* NaN of a string */
+    if (param->type == PARAM_DOUBLE || value != floor(value) || fabs(value) > 0x1p53) {
+        prova_fail(trial, "the value of parameter '%s' is no integer: use %s", name,
+                   isnan(value) ? "prova_string" : "prova_double");
+        return 0;
+    }
+    return (int64_t)value;
+}
+
+const char *prova_string(prova_trial *trial, const char *name)
+{
+    int index = find(trial, name);
+    if (index < 0 || isnan(trial->point[index]))
+        return "";
+    const struct param *param = &trial->spec->space->params[index];
+    const struct choice *choice = choice_of(param, trial->point[index]);
+    if (choice)
+        return choice->text;
+    const char *text = trial_texts_get(trial, (size_t)index);
+    if (!text)
+        prova_fail(trial, "out of memory");
+    return text ? text : "";
+}
+
+int prova_active(prova_trial *trial, const char *name)
+{
+    if (trial->ops->version != HANDLE_VERSION || !trial->spec)
+        return 0;
+    int index = space_find(trial->spec->space, name);
+    return index >= 0 && !isnan(trial->point[index]);
+}
+
+int64_t prova_budget(prova_trial *trial, int64_t otherwise)
+{
+    return trial->budget > 0 ? trial->budget : otherwise;
+}
+
+int64_t prova_done(prova_trial *trial)
+{
+    return trial->done;
+}
+
+int prova_report_metric(prova_trial *trial, int64_t step, const char *name, double value)
+{
+    if (step < 0) {
+        prova_fail(trial, "reported at step %" PRId64 ": steps are 0 or more", step);
+        return 1;
+    }
+    return trial->ops->report(trial, step, name, value);
+}
+
+int prova_report(prova_trial *trial, int64_t step, double value)
+{
+    return prova_report_metric(trial, step, NULL, value);
+}
+
+int prova_stopped(prova_trial *trial)
+{
+    return trial->ops->stopped(trial);
+}
+
+int prova_finish(prova_trial *trial, double value)
+{
+    trial->ops->finish(trial, value);
+    return 0;
+}
+
+int prova_fail(prova_trial *trial, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* a long text is cut */
+    va_end(args);
+    trial->ops->fail(trial, text);
+    return 1;
+}
+
+int64_t prova_trial_number(prova_trial *trial)
+{
+    return (int64_t)trial->number;
+}
+
+int64_t prova_trial_attempt(prova_trial *trial)
+{
+    return (int64_t)trial->attempt;
+}
+
+uint64_t prova_trial_seed(prova_trial *trial)
+{
+    return trial->seed;
+}
+
+const char *prova_directory(prova_trial *trial)
+{
+    const char *directory = trial->ops->directory(trial);
+    return directory ? directory : "";
+}
