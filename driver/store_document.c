@@ -182,7 +182,7 @@ void write_time(struct text *text, const char *name, int64_t time_ms)
  * ----------------------------------------------------------------------------------------------------------
  */
 
-bool trial_step(int64_t *step, sqlite3_stmt *row)
+bool trial_last_step(int64_t *step, sqlite3_stmt *row)
 {
     if (sqlite3_column_type(row, T_RUNNING_STEP) != SQLITE_NULL) {
         *step = sqlite3_column_int64(row, T_RUNNING_STEP);
@@ -215,7 +215,7 @@ void write_trial_members(struct text *text, sqlite3_stmt *row)
     write_string(text, "state", trial_state_name((enum trial_state)sqlite3_column_int(row, T_STATE)));
     write_double(text, "value", db_double(row, T_VALUE));
     write_json(text, "params", db_text(row, T_PARAMS));
-    if (trial_step(&step, row))
+    if (trial_last_step(&step, row))
         write_int(text, "step", step);
     else
         write_json(text, "step", "");

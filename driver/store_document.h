@@ -81,7 +81,7 @@ enum trial_column {
 };
 /* The members of a trial's object, without its braces. */
 void write_trial_members(struct text *text, sqlite3_stmt *row);
-bool trial_step(int64_t *step, sqlite3_stmt *row);
+bool trial_last_step(int64_t *step, sqlite3_stmt *row);
 double trial_seconds(sqlite3_stmt *row);
 
 /* Members of documents, in store_show.c. */

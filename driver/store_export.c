@@ -60,7 +60,7 @@ static void csv_numbers(struct text *text, sqlite3_stmt *row)
     comma(text);
     csv_double(text, db_double(row, T_VALUE));
     comma(text);
-    if (trial_step(&step, row))
+    if (trial_last_step(&step, row))
         csv_int(text, step);
     static const enum trial_column rest[] = {T_N_REPORTS, T_BUDGET, T_ATTEMPT, T_N_LOST};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
