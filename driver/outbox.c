@@ -22,6 +22,7 @@ struct peer {
     uint64_t sent;   /* highest that was sent */
     size_t n_parked; /* ring entries that point here */
     bool over;       /* what is parked for it is dropped */
+    bool is_leaving; /* told DONE: its acknowledgements are not held */
     bool held;       /* in outbox->held, until due_ns */
     int64_t due_ns;
     struct peer *prev, *next;
@@ -36,7 +37,7 @@ struct parked {
 };
 
 struct frame {
-    bool flushes_ack; /* the worker's acknowledgement goes out before it */
+    bool is_done; /* a DONE, after which the worker leaves */
     size_t route_size, size;
     char bytes[]; /* route, then message */
 };
@@ -231,6 +232,7 @@ void outbox_send_worker(struct outbox *outbox, struct id worker, const struct wi
     }
     struct wire_message carrying = *message;
     carrying.assign.acked = peer->sent = peer->ready;
+    peer->is_leaving = false;
     peer_unhold(outbox, peer);
     outbox_send(outbox, &route, &carrying);
 }
@@ -255,9 +257,20 @@ static void ack_is_ready(struct outbox *outbox, struct peer *peer, uint64_t seq,
         peer->sent = seq - 1;
     if (peer->held || peer->ready <= peer->sent)
         return;
+    if (peer->is_leaving) {
+        send_ack(outbox, peer);
+        return;
+    }
     peer->held = true;
     peer->due_ns = now_ns + OUTBOX_ACK_DELAY_NS;
     DL_APPEND(outbox->held, peer);
+}
+
+/* The worker is about to leave, and waits for nothing but its acknowledgements. */
+static void let_go(struct outbox *outbox, struct peer *peer)
+{
+    peer->is_leaving = true;
+    send_ack(outbox, peer);
 }
 
 static void send_parked(struct outbox *outbox, const struct parked *parked, int64_t now_ns)
@@ -269,8 +282,8 @@ static void send_parked(struct outbox *outbox, const struct parked *parked, int6
         ack_is_ready(outbox, parked->peer, parked->ack, now_ns);
         return;
     }
-    if (frame->flushes_ack)
-        send_ack(outbox, parked->peer);
+    if (frame->is_done)
+        let_go(outbox, parked->peer);
     send_frame(outbox, frame->bytes, frame->route_size, frame->bytes + frame->route_size, frame->size);
 }
 
@@ -308,7 +321,7 @@ static void park(struct outbox *outbox, const struct route *route, const struct 
         outbox->failed = ERR_NOMEM;
         return;
     }
-    frame->flushes_ack = peer && message->type == WIRE_DONE;
+    frame->is_done = peer && message->type == WIRE_DONE;
     frame->route_size = route->size;
     frame->size = size;
     memcpy(frame->bytes, route->bytes, route->size);
@@ -355,7 +368,7 @@ void outbox_park_worker(struct outbox *outbox, struct id worker, const struct wi
         return;
     }
     if (message->type == WIRE_DONE)
-        send_ack(outbox, peer);
+        let_go(outbox, peer);
     outbox_send(outbox, &route, message);
 }
 

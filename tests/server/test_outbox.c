@@ -173,10 +173,12 @@ START_TEST(the_end_of_an_experiment_waits_for_no_assignment)
     ck_assert_int_eq(next(), WIRE_ACK);
     ck_assert_uint_eq(got.ack.seq, 4);
     ck_assert_int_eq(next(), WIRE_DONE);
-    park_ack(5, 2);
-    park_done(2);
+    park_ack(5, 2); /* nor does what is said after it */
     ck_assert_int_eq(next(), WIRE_ACK);
-    ck_assert_int_eq(next(), WIRE_DONE);
+    assign(); /* resumed */
+    ck_assert_int_eq(next(), WIRE_ASSIGN);
+    park_ack(6, 2);
+    ck_assert_int_eq(next(), 0);
 }
 END_TEST
 
