@@ -15,3 +15,23 @@ function(prova_test name)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT})
 endfunction()
+
+# prova_fuzz(NAME SOURCES ... LIBS ...): the fuzz target fuzz_NAME, a program around LLVMFuzzerTestOneInput. With clang and
+# PROVA_FUZZ=ON it is libFuzzer's; otherwise, and under ctest, it runs every file of tests/fuzz/corpus/NAME, and a few
+# hundred mutations of each that are the same every time.
+option(PROVA_FUZZ "Build the fuzz targets with libFuzzer (needs clang)" OFF)
+function(prova_fuzz name)
+    cmake_parse_arguments(F "" "" "SOURCES;LIBS" ${ARGN})
+    add_executable(fuzz_${name} ${F_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE ${F_LIBS})
+    set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    if(PROVA_FUZZ)
+        target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+        add_test(NAME fuzz_${name} COMMAND fuzz_${name} -runs=20000 ${corpus})
+    else()
+        target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c)
+        add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${corpus})
+    endif()
+    set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 300)
+endfunction()

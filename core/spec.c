@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/yaml.h"
-
 static int set_default(struct plugin *plugin, const char *name)
 {
     return plugin_set_name(plugin, name, 0, 0);
@@ -69,12 +67,15 @@ void spec_destroy(struct spec *spec)
     free(spec);
 }
 
-/* One byte more than a sweep file may have is enough for spec_parse to refuse it. */
+/* What people write is far below this; the JSON of a spec, which says all defaults, may be several times as
+ * large. */
+#define MAX_FILE (1u << 20)
+
 static int read_stream(struct text *text, FILE *file)
 {
     char buffer[8192];
     size_t n;
-    while (text->size <= YAML_MAX_SIZE && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
+    while (text->size <= MAX_FILE && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
         text_append_bytes(text, buffer, n);
     if (text->failed)
         return text->failed;
@@ -106,7 +107,12 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
     int code = read_file(&text, path, err);
     if (code < 0)
         goto out;
-    code = spec_parse(&read, text_get(&text), text.size, path, overrides, n_overrides, faults);
+    if (text.size > MAX_FILE) {
+        faults_add(faults, 0, 0, "larger than %u MiB: this is no sweep file", MAX_FILE >> 20);
+        code = ERR_INVALID;
+    } else {
+        code = spec_parse(&read, text_get(&text), text.size, path, overrides, n_overrides, faults);
+    }
     if (code == 0 && source && !(taken = text_take(&text)))
         code = ERR_NOMEM;
     if (code < 0) {

@@ -18,6 +18,16 @@ void set_string(struct reader *r, char **target, const char *text)
     *target = copy;
 }
 
+bool count_values(struct reader *r, const struct yaml *node, size_t n)
+{
+    r->n_values += n;
+    if (n > MAX_VALUES)
+        yaml_fault(r->faults, node, "more than %d values", MAX_VALUES);
+    else if (r->n_values > MAX_ALL_VALUES)
+        yaml_fault(r->faults, node, "more than %d values in all", MAX_ALL_VALUES);
+    return n <= MAX_VALUES && r->n_values <= MAX_ALL_VALUES;
+}
+
 bool is_given(struct reader *r, const struct yaml_pair *pair)
 {
     if (yaml_is_empty(pair->value)) {

@@ -1,15 +1,11 @@
-/* The parameters of a sweep file: their keys and their types, which are inferred where they are not given. What
- * a parameter may be is checked by param_check; here its faults get their places. */
+/* The parameters of a sweep file: their keys and their types, which are inferred where they are not given.
+ * What a parameter may be is checked by param_check; here its faults get their places. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/number.h"
 #include "core/spec_reader.h"
-
-/* Lookups by name are linear, so that files of peers cannot make them last. */
-#define MAX_PARAMS 4096
-#define MAX_VALUES 10000
 
 enum key {
     KEY_TYPE,
@@ -259,9 +255,7 @@ static void read_values(struct entry *e)
         read_choices(e, &value, 1);
     else if (value->kind != YAML_LIST)
         yaml_fault(e->r->faults, value, "'values' of '%s' must be a list", e->param.name);
-    else if (value->n > MAX_VALUES)
-        yaml_fault(e->r->faults, value, "'%s' has more than %d values", e->param.name, MAX_VALUES);
-    else
+    else if (count_values(e->r, value, value->n))
         read_choices(e, (const struct yaml *const *)value->items, value->n);
 }
 
@@ -359,10 +353,8 @@ void read_parameters(struct reader *r, void *target, const struct field *field, 
         yaml_fault(r->faults, map, "'parameters' must be a map of names and their ranges");
         return;
     }
-    if (map->n == 0 || map->n > MAX_PARAMS) {
-        yaml_fault(r->faults, map,
-                   map->n ? "more than %d parameters" : "no parameters: there is nothing to search",
-                   MAX_PARAMS);
+    if (map->n > MAX_PARAMS) {
+        yaml_fault(r->faults, map, "more than %d parameters", MAX_PARAMS);
         return;
     }
     for (size_t i = 0; i < map->n && r->code == 0; i++)

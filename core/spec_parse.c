@@ -369,6 +369,18 @@ static const char *context_name(const struct yaml *root)
 
 enum { N_TOP = sizeof top_fields / sizeof *top_fields };
 
+/* Other contexts may do with constants, or with nothing. */
+static void check_something_to_search(struct reader *r, const struct yaml *root)
+{
+    const struct yaml_pair *parameters = yaml_find_given(root, "parameters");
+    if (strcmp(r->spec->context.name, "optimization") != 0)
+        return;
+    if (!parameters)
+        yaml_fault(r->faults, root, "'parameters' is missing: there is nothing to search");
+    else if (parameters->value->kind == YAML_MAP && parameters->value->n == 0)
+        yaml_fault(r->faults, parameters->value, "no parameters: there is nothing to search");
+}
+
 static void read_top(struct reader *r, const struct yaml *root)
 {
     struct field fields[N_TOP + 1];
@@ -380,9 +392,7 @@ static void read_top(struct reader *r, const struct yaml *root)
         return;
     check_command(r, root);
     settle_limits(r->spec, root);
-    const struct yaml_pair *parameters = yaml_find_given(root, "parameters");
-    if (!parameters && strcmp(r->spec->context.name, "optimization") == 0)
-        yaml_fault(r->faults, root, "'parameters' is missing: there is nothing to search");
+    check_something_to_search(r, root);
 }
 
 static int read_tree(struct reader *r, const char *text, size_t size, const struct override *overrides,

@@ -11,8 +11,17 @@ struct reader {
     struct spec *spec;
     struct yaml_doc *doc;
     struct faults *faults;
-    int code; /* 0 or ERR_NOMEM */
+    size_t n_values; /* of all parameters and conditions */
+    int code;        /* 0 or ERR_NOMEM */
 };
+
+/* Lookups are linear, so that files of peers cannot make them last. */
+#define MAX_PARAMS     4096
+#define MAX_VALUES     4096   /* of one parameter or condition */
+#define MAX_ALL_VALUES 100000 /* so that the spec as JSON stays below YAML_MAX_NODES */
+
+/* Counts `n` more values, of the list `node`; false (and a fault) if they are too many. */
+bool count_values(struct reader *r, const struct yaml *node, size_t n);
 
 /* One key that a map may have. */
 struct field {

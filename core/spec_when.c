@@ -70,6 +70,8 @@ static void read_condition(struct link *link, struct condition *condition)
         yaml_fault(link->r->faults, value, "a condition on '%s' needs its values", link->pair->key->text);
         return;
     }
+    if (!count_values(link->r, value, n))
+        return;
     condition->values = malloc(n * sizeof *condition->values);
     if (!condition->values) {
         link->r->code = ERR_NOMEM;

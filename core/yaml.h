@@ -34,7 +34,7 @@ struct yaml_doc;
 struct yaml_doc *yaml_doc_create(void);
 void yaml_doc_destroy(struct yaml_doc *doc);
 
-#define YAML_MAX_SIZE  (1u << 20) /* bytes of a text */
+#define YAML_MAX_SIZE  (16u << 20) /* bytes of a text */
 #define YAML_MAX_DEPTH 32
 #define YAML_MAX_NODES 200000 /* once aliases are replaced */
 

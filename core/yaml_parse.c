@@ -423,7 +423,7 @@ int yaml_parse(struct yaml **root, struct yaml_doc *doc, const char *text, size_
     *root = NULL;
     struct parse p = {.doc = doc, .size = size, .origin = origin, .faults = faults};
     if (size > YAML_MAX_SIZE) {
-        fault_at(&p, 0, 0, "larger than 1 MiB, which no sweep needs");
+        fault_at(&p, 0, 0, "larger than 16 MiB");
         return p.code;
     }
     p.text = yaml_copy_text(doc, text, size); /* terminated, which libfyaml is safer with */
