@@ -94,7 +94,7 @@ static void fill_one_double(struct space *space)
 static void fill_doubles(struct space *space, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        char name[16];
+        char name[32];
         (void)snprintf(name, sizeof name, "x%zu", i);
         (void)add_double(space, name, -1, 1, SCALE_LINEAR);
     }

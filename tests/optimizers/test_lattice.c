@@ -130,7 +130,7 @@ END_TEST
 START_TEST(a_lattice_beyond_64_bits_still_gives_points)
 {
     struct space *space = space_create();
-    char name[8];
+    char name[32];
     for (size_t i = 0; i < 100; i++) {
         (void)snprintf(name, sizeof name, "p%zu", i);
         (void)add_categorical(space, name, 5);

@@ -207,7 +207,7 @@ static struct space *cube(size_t n)
 {
     struct space *space = space_create();
     for (size_t i = 0; i < n; i++) {
-        char name[16];
+        char name[32];
         (void)snprintf(name, sizeof name, "x%zu", i);
         (void)add_double(space, name, 0, 1, SCALE_LINEAR);
     }

@@ -65,6 +65,12 @@ static const struct objective {
 
 enum { N_OBJECTIVES = sizeof objectives / sizeof *objectives };
 
+/* A search that is told nothing does the same whatever the values are. */
+static int n_objectives(const struct search_type *type)
+{
+    return type->observe ? N_OBJECTIVES : 1;
+}
+
 /* One search on one space, with the history that it was told. */
 struct run {
     const struct search_type *type;
@@ -168,7 +174,7 @@ static void run_trials(struct run *run, size_t n)
 }
 
 #define FOR_EACH_OBJECTIVE(run, n_max)                                                                       \
-    for (int o_ = 0; o_ < N_OBJECTIVES; o_++)                                                                \
+    for (int o_ = 0; o_ < n_objectives(search_types[_i / (int)n_test_spaces]); o_++)                         \
         for (int once_ = (run_init(run, search_types[_i / (int)n_test_spaces],                               \
                                    &test_spaces[_i % (int)n_test_spaces], &objectives[o_], n_max),           \
                           1);                                                                                \
