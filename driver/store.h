@@ -60,8 +60,8 @@ int store_failure(const struct store *store, struct err *err);
 /* Rebuilds: calls `experiment` and then `trial` for each of its trials, in order of number. Only experiments
  * in state RUNNING, or the one given (any state; ERR_NOT_FOUND) if `only` is not none. The callbacks take the
  * spec; the records are lent. A trial's `curve` is never NULL: of a final trial as it was kept with it; of
- * another one its reports of all attempts in order, where an attempt replaces what earlier ones reported at
- * its own first step and later. record->curve is set for final trials only.
+ * another one its finite reports of the objective, of the attempts from first_attempt on, as far as their
+ * steps grow. record->curve is set for final trials only.
  *
  * On a connection of its own: at any time, from the appending thread, after a store_sync (so it blocks for as
  * long as that and reading take: about 4 us a trial and 10 ns a point of its curve). */

@@ -47,6 +47,7 @@ enum trial_column {
     T_NUMBER,
     T_STATE,
     T_ATTEMPT,
+    T_FIRST_ATTEMPT,
     T_N_LOST,
     T_WORKER,
     T_BUDGET,
@@ -60,12 +61,12 @@ enum trial_column {
     T_PARAMS,
     T_CURVE
 };
-static const char trials_sql[] = "SELECT number, state, attempt, n_lost, worker, budget, value, n_reports, "
-                                 "created_ms, started_ms, ended_ms, "
-                                 "text, log, params, curve FROM trials WHERE id BETWEEN ? AND ? ORDER BY id";
+static const char trials_sql[] =
+    "SELECT number, state, attempt, first_attempt, n_lost, worker, budget, value, n_reports, created_ms, "
+    "started_ms, ended_ms, text, log, params, curve FROM trials WHERE id BETWEEN ? AND ? ORDER BY id";
 
 static const char reports_sql[] = "SELECT step, value FROM reports WHERE experiment = ? AND trial = ? AND "
-                                  "metric = 0 AND value IS NOT NULL ORDER BY attempt, step";
+                                  "attempt >= ? AND metric = 0 ORDER BY attempt, step";
 
 static int read_workers(struct load *load, struct err *err)
 {
@@ -87,23 +88,23 @@ static int read_workers(struct load *load, struct err *err)
     return rc;
 }
 
-/* An attempt takes the place of what earlier ones reported from its own first step on: one that starts anew
- * leaves nothing of them, one that goes on from a checkpoint what came before it. */
+/* As the engine has taken them: a step that does not grow is a double, or of an attempt that went back. */
 static int add_point(struct curve *curve, int64_t step, double value, struct err *err)
 {
-    while (curve->n && curve->steps[curve->n - 1] >= step)
-        curve->n--;
-    return curve_add(curve, step, value) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+    int rc = isfinite(value) ? curve_add(curve, step, value) : 0;
+    return rc == ERR_NOMEM ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
 static int read_curve(struct load *load, const struct trial_record *trial, struct err *err)
 {
+    uint64_t first = trial->first_attempt ? trial->first_attempt : trial->attempt;
     (void)sqlite3_bind_int64(load->reports, 1, trial->key); /* cannot fail: numbers at indices of its own */
     (void)sqlite3_bind_int64(load->reports, 2, (int64_t)trial->trial);
+    (void)sqlite3_bind_int64(load->reports, 3, (int64_t)first);
     int rc, failed = 0;
     while (!failed && (rc = db_next(load->reports, err)) == 1)
-        failed = add_point(&load->curve, sqlite3_column_int64(load->reports, 0),
-                           sqlite3_column_double(load->reports, 1), err);
+        failed =
+            add_point(&load->curve, sqlite3_column_int64(load->reports, 0), db_double(load->reports, 1), err);
     if (failed)
         (void)sqlite3_reset(load->reports); /* the failure was not its own */
     return failed ? failed : rc;
@@ -129,6 +130,7 @@ static int load_trial(struct load *load, int64_t key, const struct space *space,
         .trial = (uint64_t)sqlite3_column_int64(row, T_NUMBER),
         .state = (enum trial_state)sqlite3_column_int(row, T_STATE),
         .attempt = (uint64_t)sqlite3_column_int64(row, T_ATTEMPT),
+        .first_attempt = (uint64_t)sqlite3_column_int64(row, T_FIRST_ATTEMPT),
         .n_lost = (uint64_t)sqlite3_column_int64(row, T_N_LOST),
         .worker = worker < load->n_workers ? load->workers[worker] : (struct id){{0}},
         .budget = sqlite3_column_int64(row, T_BUDGET),

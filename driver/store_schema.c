@@ -48,6 +48,7 @@ static const char step_1[] =
     "    state INTEGER NOT NULL, -- 0 PENDING, 1 ASSIGNED, 2 RUNNING, 3 PAUSED, 4 STOPPING, 5 COMPLETED,\n"
     "                            -- 6 STOPPED, 7 FAILED\n"
     "    attempt INTEGER NOT NULL, -- the current or last one, from 1; 0: never assigned\n"
+    "    first_attempt INTEGER NOT NULL, -- whose reports its curve begins with; 0: the current one\n"
     "    n_lost INTEGER NOT NULL, -- attempts that were lost and count against retries\n"
     "    worker INTEGER, -- workers.key, of the current or last attempt\n"
     "    budget INTEGER NOT NULL, -- resource units in all; 0: the function decides\n"
