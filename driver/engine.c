@@ -23,6 +23,9 @@ static void free_spent(struct engine *engine)
     for (size_t i = 0; i < engine->n_spent; i++)
         curve_fini(&engine->spent[i]->curve);
     engine->n_spent = 0;
+    for (size_t i = 0; i < engine->n_lent; i++)
+        free(engine->lent[i]);
+    engine->n_lent = 0;
 }
 
 void engine_destroy(struct engine *engine)
@@ -40,6 +43,8 @@ void engine_destroy(struct engine *engine)
     {
         experiment_destroy(engine, experiment);
     }
+    free_spent(engine);
+    free(engine->lent);
     free(engine->spent);
     free(engine->commands);
     heap_fini(&engine->deadlines);
@@ -125,6 +130,25 @@ char *engine_copy(struct engine *engine, const char *string)
     if (!copy)
         engine_out_of_memory(engine);
     return copy;
+}
+
+const char *engine_lend(struct engine *engine, char *string)
+{
+    if (!string)
+        return "";
+    if (engine->n_lent == engine->capacity_lent) {
+        size_t capacity = engine->capacity_lent ? 2 * engine->capacity_lent : 8;
+        char **lent = realloc(engine->lent, capacity * sizeof *lent);
+        if (!lent) {
+            free(string);
+            engine_out_of_memory(engine);
+            return "";
+        }
+        engine->lent = lent;
+        engine->capacity_lent = capacity;
+    }
+    engine->lent[engine->n_lent++] = string;
+    return string;
 }
 
 struct experiment *engine_experiment(const struct engine *engine, struct id id)

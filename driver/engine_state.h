@@ -137,6 +137,8 @@ struct engine {
     size_t n_commands, capacity_commands;
     struct trial **spent; /* trials that ended in this event: a command may still point to their curves */
     size_t n_spent, capacity_spent;
+    char **lent; /* strings that a command may still point to, though nothing else does */
+    size_t n_lent, capacity_lent;
     struct heap deadlines;
     struct worker *workers;         /* by id */
     struct worker *idle;            /* that serve anything */
@@ -154,6 +156,8 @@ void engine_out_of_memory(struct engine *engine);
 void engine_send_bye(struct engine *engine, struct id worker, int code, const char *text);
 int64_t engine_wall_ms(const struct engine *engine);
 char *engine_copy(struct engine *engine, const char *string); /* NULL for "" and NULL */
+/* Takes the string and frees it once the commands of this event are executed. Returns it, or "" for NULL. */
+const char *engine_lend(struct engine *engine, char *string);
 struct experiment *engine_experiment(const struct engine *engine, struct id id);
 
 /* peers.c */

@@ -76,7 +76,7 @@ void peer_destroy(struct engine *engine, struct worker *worker)
     heap_remove(&engine->deadlines, &worker->deadline);
     HASH_DEL(engine->workers, worker);
     free(worker->known);
-    free(worker->host);
+    (void)engine_lend(engine, worker->host); /* the record of its last attempt may name it */
     free(worker);
 }
 
@@ -111,7 +111,7 @@ void peer_deadline(struct engine *engine, struct worker *worker)
     (void)snprintf(text, sizeof text, "nothing was heard of its worker%s%.64s for %.0f s",
                    worker->host ? " on " : "", worker->host ? worker->host : "",
                    (double)engine->setup.lease_ns / 1e9);
-    dismiss(engine, worker, true, text);
+    dismiss(engine, worker, true, engine_lend(engine, engine_copy(engine, text)));
 }
 
 void peer_unreachable(struct engine *engine, struct id id)
@@ -233,7 +233,7 @@ static void hello(struct engine *engine, struct id id, const struct wire_hello *
     worker->n_known = 0;
     worker->idle_beats = 0;
     worker->stale = false;
-    free(worker->host);
+    (void)engine_lend(engine, worker->host);
     worker->host = engine_copy(engine, message->host.data);
     peer_arm(engine, worker);
     if (!worker->n_held)

@@ -77,7 +77,7 @@ static void execute_all(struct server *server)
 {
     size_t n;
     const struct command *commands = engine_commands(&n, server->engine);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !engine_failed(server->engine); i++)
         execute(server, &commands[i]);
     engine_clear(server->engine);
 }
