@@ -241,8 +241,9 @@ static void replace_text(struct engine *engine, char **place, const char *text)
 {
     if (!*place && (!text || !*text))
         return;
-    free(*place);
-    *place = engine_copy(engine, text);
+    char *copy = engine_copy(engine, text); /* before the old one goes: it may be part of it */
+    (void)engine_lend(engine, *place);
+    *place = copy;
 }
 
 static void persist_attempt(struct engine *engine, struct experiment *experiment, struct trial *trial,

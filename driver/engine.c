@@ -299,7 +299,7 @@ int engine_resume(struct engine *engine, struct id id, int64_t now_ns, struct er
     experiment->state = EXPERIMENT_RUNNING;
     experiment->n_failed_in_row = 0;
     experiment->ended_ms = 0;
-    free(experiment->text);
+    (void)engine_lend(engine, experiment->text);
     experiment->text = NULL;
     experiment_persist_state(engine, experiment);
     experiment_run(engine, experiment);

@@ -322,7 +322,7 @@ static void send_done_to_own(struct engine *engine, struct experiment *e)
 static void set_text(struct engine *engine, struct experiment *e, const char *text)
 {
     char *copy = engine_copy(engine, text); /* before the old one goes: it may be part of it */
-    free(e->text);
+    (void)engine_lend(engine, e->text);
     e->text = copy;
 }
 
