@@ -216,7 +216,7 @@ static void on_experiment(struct conversation *c, const struct wire_experiment *
     if (find_experiment(c, message->experiment))
         return;
     struct experiment *experiment =
-        experiment_create(message->experiment, message->name.data, message->spec.data, message->spec.size);
+        experiment_read(message->experiment, message->name.data, message->spec.data, message->spec.size);
     if (!experiment || add_experiment(c, experiment)) {
         experiment_unref(experiment);
         conversation_end(c, ERR_NOMEM, err_string(ERR_NOMEM));

@@ -49,7 +49,7 @@ static void compile_pattern(struct experiment *experiment)
     experiment->has_pattern = !code;
 }
 
-struct experiment *experiment_create(struct id id, const char *name, const char *spec, size_t spec_size)
+struct experiment *experiment_read(struct id id, const char *name, const char *spec, size_t spec_size)
 {
     struct experiment *experiment = calloc(1, sizeof *experiment);
     char *copy = strdup(name);

@@ -29,7 +29,7 @@ struct experiment {
 
 /* With one reference. Copies the strings. NULL when out of memory; a spec that cannot be used is no error
  * here but of every trial of it. */
-struct experiment *experiment_create(struct id id, const char *name, const char *spec, size_t spec_size);
+struct experiment *experiment_read(struct id id, const char *name, const char *spec, size_t spec_size);
 struct experiment *experiment_ref(struct experiment *experiment);
 void experiment_unref(struct experiment *experiment); /* NULL is a no-op */
 
