@@ -43,7 +43,7 @@ LIBRARIES = [
 C_LIBRARY = set(
     """assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar wchar wctype
-    dirent dlfcn endian fcntl fnmatch getopt glob grp ifaddrs langinfo libgen link malloc netdb nl_types poll
+    dirent dlfcn endian fcntl fnmatch ftw getopt glob grp ifaddrs langinfo libgen link malloc netdb nl_types poll
     pthread pwd regex sched search semaphore spawn syslog termios ucontext unistd utime wait wordexp
     arpa/inet netinet/in netinet/tcp net/if linux/limits sys/epoll sys/eventfd sys/file sys/ioctl sys/mman
     sys/prctl sys/random sys/resource sys/select sys/signalfd sys/socket sys/stat sys/statvfs sys/syscall
@@ -51,7 +51,9 @@ C_LIBRARY = set(
 )
 
 # Pure code: functions of their arguments alone. What it may not include or call.
-PURE = ["core/*", "optimizers/*", "contexts/*", "driver/engine*", "driver/heap*"]
+PURE = ["core/*", "optimizers/*", "contexts/*"] + [
+    f"driver/{name}*" for name in ("engine", "heap", "attempt", "experiment", "peers", "restore")
+]
 IMPURE_HEADERS = re.compile(r"(time|sys/time|poll|pthread|fcntl|unistd|dirent|signal|sys/(socket|epoll|stat|mman))\.h")
 IMPURE_CALLS = re.compile(
     r"(?<![\w.>])(clock_gettime|gettimeofday|time|clock|nanosleep|usleep|sleep|fopen|open|socket|getenv|rand|srand"
