@@ -10,7 +10,7 @@
 
 #define SEARCHES(X) X(random) X(grid) X(sobol)
 
-#define SCHEDULES(X) X(full)
+#define SCHEDULES(X) X(full) X(asha) X(asha_stopping) X(hyperband)
 
 #define STOPPINGS(X) X(none) X(median) X(percentile) X(threshold) X(patience)
 

@@ -1,0 +1,166 @@
+/* Schedule asha-stopping: asynchronous successive halving that stops instead of pausing (Li et al. 2020, as
+ * in Syne Tune and Ray Tune). Every trial starts with max_budget and is stopped at a rung if it is not among
+ * the best 1 / eta of those that have reached it so far. It needs no checkpoints and no second start, and is
+ * the one to take where going on is expensive; in return a trial that came too early is judged by the few
+ * that were there.
+ *
+ *   stop at rung k  <=>  n_k >= eta and the trial is not among the best floor(n_k / eta)      n_k: with this
+ * trial
+ *
+ * A report at step s means that s + 1 units are used. */
+#include <math.h>
+#include <stdlib.h>
+
+#include <uthash.h>
+
+#include "optimizers/registry.h"
+#include "optimizers/rung.h"
+
+struct options {
+    int64_t min_budget, max_budget, eta;
+};
+
+static const struct option asha_stopping_options[] = {
+    {.name = "min_budget",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, min_budget),
+     .min = 1,
+     .max = 1e15,
+     .initial = 1,
+     .help = "resource units, e.g. epochs, before a trial can be stopped"},
+    {.name = "max_budget",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, max_budget),
+     .min = 1,
+     .max = 1e15,
+     .initial = 0,
+     .help = "resource units of a whole training; must be given"},
+    {.name = "eta",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, eta),
+     .min = 2,
+     .max = 1000,
+     .initial = 3,
+     .help = "one in so many trials goes on at each rung"},
+};
+
+/* A running trial. */
+struct runner {
+    uint64_t trial;
+    size_t n_reached; /* rungs in which it is counted */
+    UT_hash_handle hh;
+};
+
+struct asha {
+    size_t n_rungs;
+    struct rung *rungs; /* the last one is the end */
+    int64_t max_budget;
+    struct runner *runners;
+};
+
+static void asha_destroy(void *state)
+{
+    struct asha *schedule = state;
+    if (!schedule)
+        return;
+    struct runner *runner, *next;
+    HASH_ITER(hh, schedule->runners, runner, next)
+    {
+        HASH_DEL(schedule->runners, runner);
+        free(runner);
+    }
+    rungs_destroy(schedule->rungs, schedule->n_rungs);
+    free(schedule);
+}
+
+static int asha_create(void **state, const struct schedule_setup *setup, struct err *err)
+{
+    const struct options *options = setup->options;
+    if (options->max_budget == 0)
+        return err_set(err, ERR_INVALID, "max_budget must be given, e.g. max_budget: 27");
+    if (options->min_budget > options->max_budget)
+        return err_set(err, ERR_INVALID, "min_budget (%jd) is above max_budget (%jd)",
+                       (intmax_t)options->min_budget, (intmax_t)options->max_budget);
+    struct asha *schedule = calloc(1, sizeof *schedule);
+    if (!schedule || rungs_create(&schedule->rungs, &schedule->n_rungs, options->min_budget,
+                                  options->max_budget, options->eta) < 0) {
+        asha_destroy(schedule);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    schedule->max_budget = options->max_budget;
+    *state = schedule;
+    return 0;
+}
+
+static void asha_next(struct plan *plan, void *state)
+{
+    const struct asha *schedule = state;
+    *plan = (struct plan){.kind = PLAN_NEW, .budget = schedule->max_budget};
+}
+
+static struct runner *find(const struct asha *schedule, uint64_t trial)
+{
+    struct runner *runner;
+    HASH_FIND(hh, schedule->runners, &trial, sizeof trial, runner);
+    return runner;
+}
+
+static int asha_started(void *state, uint64_t trial, int64_t budget)
+{
+    (void)budget;
+    struct asha *schedule = state;
+    if (find(schedule, trial))
+        return 0;
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (!runner)
+        return ERR_NOMEM;
+    runner->trial = trial;
+    HASH_ADD(hh, schedule->runners, trial, sizeof runner->trial, runner);
+    return 0;
+}
+
+/* A trial counts once in a rung, with its first value there: another attempt that comes by again changes
+ * nothing and is not judged there again. */
+static enum decision asha_report(void *state, uint64_t trial, int64_t step, double value)
+{
+    struct asha *schedule = state;
+    struct runner *runner = find(schedule, trial);
+    enum decision decision = DECISION_CONTINUE;
+    while (runner && runner->n_reached + 1 < schedule->n_rungs &&
+           schedule->rungs[runner->n_reached].budget <= rung_units(step)) {
+        struct rung *rung = &schedule->rungs[runner->n_reached++];
+        struct ranked item = {.value = isfinite(value) ? value : INFINITY, .trial = trial};
+        if (rung_add(rung, item) < 0)
+            return DECISION_CONTINUE; /* out of memory: the trial merely runs on */
+        if (rung_n(rung) >= (size_t)rung->eta && !rung_is_top(rung, item))
+            decision = DECISION_STOP;
+    }
+    return decision;
+}
+
+static int asha_ended(void *state, uint64_t trial, enum trial_state end, int64_t step, double value)
+{
+    (void)end, (void)step, (void)value;
+    struct asha *schedule = state;
+    struct runner *runner = find(schedule, trial);
+    if (runner) {
+        HASH_DEL(schedule->runners, runner);
+        free(runner);
+    }
+    return 0;
+}
+
+const struct schedule_type schedule_asha_stopping = {
+    .name = "asha-stopping",
+    .summary = "stops trials that are not among the best 1/eta at growing budgets",
+    .paper = "Li et al. 2020, A system for massively parallel hyperparameter tuning, MLSys",
+    .options = asha_stopping_options,
+    .n_options = sizeof asha_stopping_options / sizeof *asha_stopping_options,
+    .options_size = sizeof(struct options),
+    .create = asha_create,
+    .destroy = asha_destroy,
+    .next = asha_next,
+    .started = asha_started,
+    .report = asha_report,
+    .ended = asha_ended,
+};

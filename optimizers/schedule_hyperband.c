@@ -1,0 +1,105 @@
+/* Schedule hyperband: asynchronous successive halving in several brackets, of which some start more trials
+ * with less and some fewer with more (Li et al. 2018, "Hyperband: a novel bandit-based approach to
+ * hyperparameter optimization", JMLR 18, algorithm 1; asynchronous as in Li et al. 2020). It hedges against
+ * curves that say little early on.
+ *
+ * | symbol | meaning                                                                     |
+ * | s_max  | number of rungs minus one                                                   |
+ * | s      | aggressiveness of a bracket, s_max ... 0; bracket b = s_max - s begins at rung b |
+ * | n_s    | trials that it starts in a round: ceil((s_max + 1) / (s + 1) eta^s)         |
+ *
+ * The brackets of a round are filled one after the other, the most aggressive one first, but nobody waits for
+ * one to finish: a round's last trials and the next one's first run side by side, and all rounds share the
+ * rungs. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "optimizers/halving.h"
+#include "optimizers/registry.h"
+
+enum { MAX_BRACKETS = 64 };
+
+struct options {
+    int64_t min_budget, max_budget, eta, brackets;
+};
+
+static const struct option hyperband_options[] = {
+    {.name = "min_budget",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, min_budget),
+     .min = 1,
+     .max = 1e15,
+     .initial = 1,
+     .help = "resource units, e.g. epochs, of the lowest rung"},
+    {.name = "max_budget",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, max_budget),
+     .min = 1,
+     .max = 1e15,
+     .initial = 0,
+     .help = "resource units of a whole training; must be given"},
+    {.name = "eta",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, eta),
+     .min = 2,
+     .max = 1000,
+     .initial = 3,
+     .help = "one in so many trials goes on, with so many times the budget"},
+    {.name = "brackets",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, brackets),
+     .min = 0,
+     .max = MAX_BRACKETS,
+     .initial = 0,
+     .help = "use so many, the most aggressive ones; 0: all"},
+};
+
+/* n_s. */
+static size_t bracket_size(size_t s_max, size_t s, int64_t eta)
+{
+    double size = (double)(s_max + 1) / (double)(s + 1) * pow((double)eta, (double)s);
+    return (size_t)ceil(size - 1e-9); /* not one more by rounding */
+}
+
+static int hyperband_create(void **state, const struct schedule_setup *setup, struct err *err)
+{
+    const struct options *options = setup->options;
+    if (options->max_budget == 0)
+        return err_set(err, ERR_INVALID, "max_budget must be given, e.g. max_budget: 27");
+    if (options->min_budget > options->max_budget)
+        return err_set(err, ERR_INVALID, "min_budget (%jd) is above max_budget (%jd)",
+                       (intmax_t)options->min_budget, (intmax_t)options->max_budget);
+    size_t per_round[MAX_BRACKETS], s_max = 0, n = 0;
+    struct halving_setup halving = {.min_budget = options->min_budget,
+                                    .max_budget = options->max_budget,
+                                    .eta = options->eta,
+                                    .n_trials = setup->n_trials,
+                                    .per_round = per_round};
+    for (int64_t budget = options->min_budget; budget <= options->max_budget / options->eta;
+         budget *= options->eta)
+        s_max++;
+    n = options->brackets && (size_t)options->brackets < s_max + 1 ? (size_t)options->brackets : s_max + 1;
+    for (size_t b = 0; b < n; b++) {
+        per_round[b] = bracket_size(s_max, s_max - b, options->eta);
+        halving.n_round += per_round[b];
+    }
+    halving.n_brackets = n;
+    if (halving_create((struct halving **)state, &halving) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return 0;
+}
+
+const struct schedule_type schedule_hyperband = {
+    .name = "hyperband",
+    .summary = "asha in several brackets, from many short trials to few long ones",
+    .paper = "Li et al. 2018, Hyperband, JMLR 18; asynchronous as in Li et al. 2020",
+    .options = hyperband_options,
+    .n_options = sizeof hyperband_options / sizeof *hyperband_options,
+    .options_size = sizeof(struct options),
+    .create = hyperband_create,
+    .destroy = halving_destroy,
+    .next = halving_next,
+    .started = halving_started,
+    .report = halving_report,
+    .ended = halving_ended,
+};
