@@ -154,6 +154,14 @@ int server_load(struct server *server, struct id experiment, struct err *err)
     return load(server, experiment, err);
 }
 
+/* What there is at the start. The one experiment that it is made for may be submitted only now. */
+static int load_first(struct server *server, struct err *err)
+{
+    if (!id_is_none(server->only) && !store_has_experiment(NULL, server->store, server->only))
+        return 0;
+    return load(server, server->only, err);
+}
+
 /* Frames
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -426,7 +434,7 @@ int server_create(struct server **created, const struct server_setup *setup, str
     if (!rc)
         rc = store_set_endpoint(server->store, server->endpoint, err);
     if (!rc)
-        rc = load(server, setup->only, err);
+        rc = load_first(server, err);
     if (rc) {
         server_destroy(server);
         return rc;

@@ -476,6 +476,16 @@ START_TEST(a_driver_of_one_experiment_has_no_other)
 }
 END_TEST
 
+START_TEST(a_driver_of_one_experiment_may_wait_for_it)
+{
+    struct server_setup setup = {.only = one};
+    restart(&setup);
+    ck_assert_int_eq(client_ask_submit(&client, one, sweep(3, "")), 0);
+    client_watch_all(&client, one);
+    client_wait_state(&client, EXPERIMENT_RUNNING);
+}
+END_TEST
+
 START_TEST(documents_are_answered)
 {
     ck_assert_int_eq(client_ask_submit(&client, one, sweep(3, "")), 0);
@@ -562,6 +572,7 @@ int main(void)
     tcase_add_test(all, an_interrupted_experiment_is_resumed_from_the_database);
     tcase_add_test(all, what_nobody_knows_is_not_found);
     tcase_add_test(all, a_driver_of_one_experiment_has_no_other);
+    tcase_add_test(all, a_driver_of_one_experiment_may_wait_for_it);
     tcase_add_test(all, documents_are_answered);
     tcase_add_test(all, everybody_is_told_when_the_driver_stops);
     tcase_add_test(all, many_workers_at_one_time);
