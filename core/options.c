@@ -122,6 +122,7 @@ static bool read_number(double *value, const struct reading *r)
         struct text range = {0};
         write_range(&range, option);
         fault(r, text_get(&range));
+        r->faults->failed = range.failed ? range.failed : r->faults->failed;
         text_fini(&range);
         return false;
     }
@@ -170,6 +171,7 @@ static void fault_choice(const struct reading *r)
         at += n + 1;
     }
     fault(r, text_get(&list));
+    r->faults->failed = list.failed ? list.failed : r->faults->failed;
     text_fini(&list);
 }
 

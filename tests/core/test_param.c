@@ -248,6 +248,8 @@ static const struct {
     {RANGE(PARAM_DOUBLE, SCALE_LINEAR, NAN, 1, 0), FIELD_MIN, "min of 'x' is not a finite number"},
     {RANGE(PARAM_DOUBLE, SCALE_LINEAR, -1.7e308, 1.7e308, 0), FIELD_MAX,
      "the range -1.7e+308 to 1.7e+308 of 'x' is too wide"},
+    {RANGE(PARAM_INT, SCALE_LINEAR, -0x1p53, 0x1p53, 0), FIELD_MAX,
+     "the range -9007199254740992 to 9007199254740992 of 'x' is too wide"},
     {RANGE(PARAM_DOUBLE, SCALE_LOG, 0, 1, 0), FIELD_MIN, "min (0) of 'x' must be above 0 on a log scale"},
     {RANGE(PARAM_DOUBLE, SCALE_LINEAR, 0, 1, 0.3), FIELD_STEP,
      "step (0.3) does not divide the range 0 to 1 of 'x'"},
