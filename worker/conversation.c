@@ -367,11 +367,12 @@ static void handle(struct conversation *c, const struct wire_message *message, i
     }
 }
 
-void conversation_read(struct conversation *c, int64_t now_ns)
+bool conversation_read(struct conversation *c, int64_t now_ns)
 {
     zmq_msg_t frame;
+    int n = 0;
     (void)zmq_msg_init(&frame); /* cannot fail */
-    for (int i = 0; i < MAX_FRAMES && !c->over.code && link_receive(&frame, &c->link); i++) {
+    for (; n < MAX_FRAMES && !c->over.code && link_receive(&frame, &c->link); n++) {
         struct wire_message message;
         struct err err = {0};
         int code = wire_decode(&message, c->decoder, zmq_msg_data(&frame), zmq_msg_size(&frame), &err);
@@ -383,6 +384,7 @@ void conversation_read(struct conversation *c, int64_t now_ns)
             handle(c, &message, now_ns);
     }
     (void)zmq_msg_close(&frame); /* fails only for what is no message */
+    return n > 0;
 }
 
 void conversation_look(struct conversation *c, int64_t now_ns)

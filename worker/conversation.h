@@ -69,8 +69,8 @@ void conversation_close(struct conversation *conversation, int linger_ms);
 /* Tells the driver that the attempt on the page was lost: what a slot's new process begins with. */
 int conversation_confess(struct conversation *conversation, struct err *err);
 
-/* Handles the frames that have come, at most 1000 of them. */
-void conversation_read(struct conversation *conversation, int64_t now_ns);
+/* Handles the frames that have come, at most 1000 of them. True if there were any. */
+bool conversation_read(struct conversation *conversation, int64_t now_ns);
 /* Sends what the attempt has reported, and its end. */
 void conversation_write(struct conversation *conversation, int64_t now_ns);
 /* Does what is due; returns when to call it again at the latest. */

@@ -30,14 +30,56 @@ static int get_fd(int *fd, void *socket)
     return zmq_getsockopt(socket, ZMQ_FD, fd, &size);
 }
 
+/* One event: its number (and a value) in the first part, the endpoint in the second. */
+static bool read_event(uint16_t *event, void *monitor)
+{
+    bool more = true, first = true;
+    while (more) {
+        zmq_msg_t part;
+        (void)zmq_msg_init(&part); /* cannot fail */
+        if (zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) < 0) {
+            (void)zmq_msg_close(&part);
+            return false;
+        }
+        if (first && zmq_msg_size(&part) >= sizeof *event)
+            memcpy(event, zmq_msg_data(&part), sizeof *event);
+        first = false;
+        more = zmq_msg_more(&part);
+        (void)zmq_msg_close(&part);
+    }
+    return true;
+}
+
+bool link_is_new(struct link *link)
+{
+    bool is_new = false;
+    uint16_t event = 0;
+    while (read_event(&event, link->monitor)) {
+        link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        is_new |= link->is_connected;
+    }
+    if (is_new) {
+        /* The new connection's queue is attached by a command that libzmq's send may leave for later. */
+        int events;
+        size_t size = sizeof events;
+        (void)zmq_getsockopt(link->socket, ZMQ_EVENTS, &events,
+                             &size); /* asked for what it does, not what it says */
+        link->is_stirred = true;
+    }
+    return is_new && link->is_connected;
+}
+
 static int open_monitor(struct link *link)
 {
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
     if (zmq_socket_monitor(link->socket, MONITOR_ENDPOINT, events))
         return -1;
     link->monitor = zmq_socket(link->context, ZMQ_PAIR);
-    return !link->monitor || zmq_connect(link->monitor, MONITOR_ENDPOINT) ||
-           get_fd(&link->monitor_fd, link->monitor);
+    if (!link->monitor || zmq_connect(link->monitor, MONITOR_ENDPOINT) ||
+        get_fd(&link->monitor_fd, link->monitor))
+        return -1;
+    (void)link_is_new(link); /* nothing yet; but only who has found a queue empty is told that it is not */
+    return 0;
 }
 
 int link_open(struct link *link, const char *endpoint, struct id worker, struct err *err)
@@ -112,43 +154,4 @@ bool link_receive(zmq_msg_t *message, struct link *link)
             return false;
     }
     return true;
-}
-
-/* One event: its number (and a value) in the first part, the endpoint in the second. */
-static bool read_event(uint16_t *event, void *monitor)
-{
-    bool more = true, first = true;
-    while (more) {
-        zmq_msg_t part;
-        (void)zmq_msg_init(&part); /* cannot fail */
-        if (zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) < 0) {
-            (void)zmq_msg_close(&part);
-            return false;
-        }
-        if (first && zmq_msg_size(&part) >= sizeof *event)
-            memcpy(event, zmq_msg_data(&part), sizeof *event);
-        first = false;
-        more = zmq_msg_more(&part);
-        (void)zmq_msg_close(&part);
-    }
-    return true;
-}
-
-bool link_is_new(struct link *link)
-{
-    bool is_new = false;
-    uint16_t event = 0;
-    while (read_event(&event, link->monitor)) {
-        link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-        is_new |= link->is_connected;
-    }
-    if (is_new) {
-        /* The new connection's queue is attached by a command that libzmq's send may leave for later. */
-        int events;
-        size_t size = sizeof events;
-        (void)zmq_getsockopt(link->socket, ZMQ_EVENTS, &events,
-                             &size); /* asked for what it does, not what it says */
-        link->is_stirred = true;
-    }
-    return is_new && link->is_connected;
 }

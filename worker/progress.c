@@ -17,6 +17,7 @@
 
 #define PACE_NS     (300 * NS_PER_MS / 1000)
 #define OUTPUT_READ 65536 /* the capacity of a pipe */
+#define LAST_WORDS  4096
 
 /* Numbers the message, keeps it and sends it. */
 static int keep_and_send(struct conversation *c, struct wire_message *message, int64_t now_ns)
@@ -189,34 +190,44 @@ void conversation_drain_output(struct conversation *c)
     }
 }
 
-/* The last words of a process that its trial has killed are still in the pipe: into the trial's log, and the
- * last lines into the message. */
-static void take_last_words(struct text *text, struct text *log, const struct conversation *c)
+/* What a process that its trial has killed has written last is in the trial's log already or still in the
+ * pipe. *log gets the path, unless there is none. Returns a descriptor, or a negative code. */
+static int complete_log(struct text *log, const struct conversation *c, const char *bytes, ssize_t n,
+                        struct err *err)
 {
     const struct page *page = c->page;
-    static char bytes[OUTPUT_READ];
     struct text directory = {0};
+    trial_directory_path(&directory, c->attempt->base, page->name, page->experiment, page->trial);
+    trial_directory_log_path(log, text_get(&directory), page->attempt);
+    int fd = ERR_NOT_FOUND;
+    if (n > 0 || !access(text_get(log), F_OK)) {
+        int code = trial_directory_make(text_get(&directory), err);
+        fd = code ? code : trial_directory_open_log(log, text_get(&directory), page->attempt, err);
+    }
+    if (fd < 0)
+        text_clear(log);
+    else if (n > 0)
+        (void)!write(fd, bytes, (size_t)n); /* best effort: the trial is lost anyway */
+    text_fini(&directory);
+    return fd;
+}
+
+static void take_last_words(struct text *text, struct text *log, const struct conversation *c)
+{
+    static char bytes[OUTPUT_READ];
     struct err err = {0};
     ssize_t n = read(c->setup.output_fd, bytes, sizeof bytes);
-    trial_directory_path(&directory, c->attempt->base, page->name, page->experiment, page->trial);
-    bool is_there = !directory.failed && !access(text_get(&directory), F_OK);
-    if (!directory.failed && (n > 0 || is_there)) {
-        int fd = trial_directory_make(text_get(&directory), &err);
-        if (!fd)
-            fd = trial_directory_open_log(log, text_get(&directory), page->attempt, &err);
-        if (fd < 0) {
-            log_warn("output of a trial is not kept trial=%llu error=%s", (unsigned long long)page->trial,
-                     err.text);
-            text_clear(log);
-        } else {
-            if (n > 0)
-                (void)!write(fd, bytes, (size_t)n); /* best effort: the trial is lost anyway */
-            (void)close(fd);
-        }
+    int fd = complete_log(log, c, bytes, n, &err);
+    if (fd >= 0) {
+        off_t size = lseek(fd, 0, SEEK_END), start = size > LAST_WORDS ? size - LAST_WORDS : 0;
+        n = pread(fd, bytes, LAST_WORDS, start);
+        (void)close(fd);
+    } else if (err.code) {
+        log_warn("output of a trial is not kept trial=%llu error=%s", (unsigned long long)c->page->trial,
+                 err.text);
     }
     if (n > 0)
         tail_append(text, "; its last output: ", bytes, (size_t)n);
-    text_fini(&directory);
 }
 
 int conversation_confess(struct conversation *c, struct err *err)

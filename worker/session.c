@@ -99,7 +99,8 @@ static void notify(void *arg, enum ring_state state, bool urgent)
 
 /* Driving */
 
-static void turn(struct session *session, int64_t *next_ns)
+/* One round. True if there may be more to do already, else *next_ns says when there will be. */
+static bool turn(struct session *session, int64_t *next_ns)
 {
     struct conversation *conversation = &session->conversation;
     int64_t now_ns = clock_now_ns();
@@ -107,7 +108,8 @@ static void turn(struct session *session, int64_t *next_ns)
         conversation_leave(conversation, now_ns);
     conversation_write(conversation, now_ns);
     *next_ns = conversation_tick(conversation, now_ns);
-    conversation_read(conversation, now_ns); /* last, since sending may swallow the edge of the socket's fd */
+    /* Last, since sending may swallow the edge of the socket's descriptor. */
+    return conversation_read(conversation, now_ns) || conversation->link.is_stirred;
 }
 
 static bool has_reports(struct session *session)
@@ -128,8 +130,6 @@ static void take_wake(struct session *session)
 static void sleep_until(struct session *session, int64_t next_ns, bool is_mine)
 {
     struct conversation *conversation = &session->conversation;
-    if (conversation->link.is_stirred)
-        return;
     int64_t now_ns = clock_now_ns();
     bool is_paced = is_mine && now_ns < conversation->pace_ns;
     if (is_paced)
@@ -208,18 +208,19 @@ static void drive(struct session *session)
     if (atomic_load(&session->is_running))
         ring_set_state(ring, RING_ATTENDED);
     while (!atomic_load(&session->is_wanted) && atomic_load(&session->is_running)) {
-        turn(session, &next_ns);
+        bool is_restless = turn(session, &next_ns);
         if (session->conversation.over.code) {
             conversation_leave(&session->conversation, clock_now_ns());
             ring_close(ring);
             next_ns = session->conversation.kill_ns;
+            is_restless = false;
         }
         kill_deaf(session);
-        if (!atomic_load(&session->is_wanted))
+        if (!is_restless && !atomic_load(&session->is_wanted))
             sleep_until(session, next_ns, true);
     }
     if (atomic_load(&session->attempt.has_ended))
-        turn(session, &next_ns); /* sends the result one hop earlier than the main thread could */
+        (void)turn(session, &next_ns); /* sends the result one hop earlier than the main thread could */
     atomic_store(&session->is_driving, false);
     (void)pthread_mutex_unlock(&session->lock);
 }
@@ -309,14 +310,15 @@ int session_next(struct attempt **attempt, struct session *session, struct err *
     *attempt = NULL;
     (void)pthread_mutex_lock(&session->lock);
     for (;;) {
-        turn(session, &next_ns);
+        bool is_restless = turn(session, &next_ns);
         if (conversation->is_assigned && !conversation->over.code)
             break;
         if (is_over(session, &leave_ns)) {
             code = say_why(session, err);
             break;
         }
-        sleep_until(session, clock_min(next_ns, leave_ns), false);
+        if (!is_restless)
+            sleep_until(session, clock_min(next_ns, leave_ns), false);
     }
     if (conversation->is_assigned) {
         conversation->is_assigned = false;
@@ -340,7 +342,7 @@ void session_finish(struct session *session)
     atomic_store(&session->is_wanted, false);
     ring_set_state(session->attempt.ring, RING_ATTENDED);
     if (session->conversation.is_busy)
-        turn(session, &next_ns);
+        (void)turn(session, &next_ns);
     (void)pthread_mutex_unlock(&session->lock);
 }
 

@@ -42,13 +42,18 @@ int trial_directory_make(const char *path, struct err *err)
     return make_one(copy, err);
 }
 
+void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt)
+{
+    text_printf(path, "%s/output-%" PRIu64 ".log", directory, attempt);
+}
+
 int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, struct err *err)
 {
     text_clear(path);
-    text_printf(path, "%s/output-%" PRIu64 ".log", directory, attempt);
+    trial_directory_log_path(path, directory, attempt);
     if (path->failed)
         return err_set(err, ERR_NOMEM, "%s", err_string(ERR_NOMEM));
-    int fd = open(text_get(path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = open(text_get(path), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_set(err, ERR_IO, "cannot write %s: %s", text_get(path), strerror(errno));
     return fd;

@@ -13,7 +13,9 @@ void trial_directory_path(struct text *path, const char *base, const char *name,
                           uint64_t trial);
 /* Makes it and everything above it; no error if it is there. */
 int trial_directory_make(const char *path, struct err *err);
-/* Opens the log of an attempt for appending; a descriptor, or ERR_IO with a text. *path gets its name. */
+/* The log of an attempt in it. */
+void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt);
+/* Opens it for appending and reading; a descriptor, or ERR_IO with a text. *path gets its name. */
 int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, struct err *err);
 
 #endif
