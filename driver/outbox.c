@@ -49,6 +49,8 @@ struct outbox {
     struct peer *held;  /* acknowledgements that hope for an assignment, by due_ns */
     struct parked *ring;
     size_t capacity, first, n; /* capacity is a power of 2 */
+    uint64_t n_sent;
+    size_t n_frames; /* of what is in it: all but acknowledgements */
     int64_t committed;
     struct route *unreachable;
     size_t n_unreachable, capacity_unreachable;
@@ -106,6 +108,11 @@ void outbox_destroy(struct outbox *outbox)
     free(outbox);
 }
 
+uint64_t outbox_n_sent(const struct outbox *outbox)
+{
+    return outbox->n_sent;
+}
+
 int outbox_failed(const struct outbox *outbox)
 {
     return outbox->failed;
@@ -140,6 +147,7 @@ bool outbox_next_unreachable(struct route *route, struct outbox *outbox)
 static void send_frame(struct outbox *outbox, const void *route, size_t route_size, const void *data,
                        size_t size)
 {
+    outbox->n_sent++;
     if (zmq_send(outbox->router, route, route_size, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
         zmq_send(outbox->router, data, size, ZMQ_DONTWAIT) >= 0)
         return;
@@ -326,6 +334,7 @@ static void park(struct outbox *outbox, const struct route *route, const struct 
     frame->size = size;
     memcpy(frame->bytes, route->bytes, route->size);
     memcpy(frame->bytes + route->size, outbox->buffer.data, size);
+    outbox->n_frames++;
     parked->frame = frame;
     parked->peer = peer;
     if (peer)
@@ -381,10 +390,16 @@ void outbox_committed(struct outbox *outbox, int64_t sequence, int64_t now_ns)
             return;
         outbox->first++;
         outbox->n--;
+        outbox->n_frames -= parked.frame != NULL;
         send_parked(outbox, &parked, now_ns);
         free(parked.frame);
         unpark(parked.peer);
     }
+}
+
+bool outbox_is_waited_for(const struct outbox *outbox)
+{
+    return outbox->n_frames > 0;
 }
 
 int64_t outbox_deadline(const struct outbox *outbox)

@@ -47,6 +47,8 @@ void outbox_send_workers(struct outbox *outbox, const struct wire_message *messa
 
 /* Everything up to `sequence` is on disk: sends what waited for it. */
 void outbox_committed(struct outbox *outbox, int64_t sequence, int64_t now_ns);
+/* Does anything but acknowledgements wait for a commit? */
+bool outbox_is_waited_for(const struct outbox *outbox);
 /* When outbox_time wants to be called; INT64_MAX: never. */
 int64_t outbox_deadline(const struct outbox *outbox);
 /* Sends the acknowledgements that were held long enough; INT64_MAX: all. */
@@ -54,6 +56,7 @@ void outbox_time(struct outbox *outbox, int64_t now_ns);
 
 /* Takes a peer that could not be reached off the list of them; false: there is none. */
 bool outbox_next_unreachable(struct route *route, struct outbox *outbox);
-int outbox_failed(const struct outbox *outbox); /* 0 or ERR_NOMEM */
+uint64_t outbox_n_sent(const struct outbox *outbox); /* messages, or tries */
+int outbox_failed(const struct outbox *outbox);      /* 0 or ERR_NOMEM */
 
 #endif

@@ -11,6 +11,8 @@
 #include "driver/server.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,6 +24,11 @@
 
 /* Enough to share the cost of a round, few enough that a commit or a deadline waits 10 ms at most. */
 #define MAX_FRAMES 512
+
+/* What is to be kept gathers for so long before it is handed to the store, unless somebody waits for more
+ * than an acknowledgement: a commit costs the same whatever is in it, and a worker with its next trial waits
+ * for none. */
+#define FLUSH_DELAY_NS (5 * INT64_C(1000000))
 
 #define DEFAULT_HEARTBEAT_MS 2000
 #define DEFAULT_LEASE_MS     15000
@@ -51,10 +58,12 @@ static void execute(struct server *server, const struct command *command)
         break;
     case COMMAND_PERSIST: {
         int64_t sequence = store_append(server->store, &command->record);
-        if (sequence > 0)
-            server->last_sequence = sequence;
-        else
+        if (sequence <= 0)
             rc = (int)sequence;
+        else
+            server->last_sequence = sequence;
+        if (server->flush_ns == INT64_MAX)
+            server->flush_ns = server->now_ns + FLUSH_DELAY_NS;
         break;
     }
     case COMMAND_ASK:
@@ -272,7 +281,10 @@ static void finish_round(struct server *server)
     outbox_time(server->outbox, server->now_ns);
     server_settle(server); /* for whom these did not reach */
     advisor_hand_over(server->advisor);
-    store_flush(server->store);
+    if (server->flush_ns <= server->now_ns || outbox_is_waited_for(server->outbox)) {
+        store_flush(server->store);
+        server->flush_ns = INT64_MAX;
+    }
 }
 
 static int round_failure(struct server *server, struct err *err)
@@ -290,45 +302,66 @@ static int round_failure(struct server *server, struct err *err)
               : 0;
 }
 
-static long timeout_ms(const struct server *server)
+/* The router's descriptor tells of frames once; one that came while we were sending has been told to the
+ * send. So the router is empty only if nothing was sent since it was last found so. */
+static bool may_have_frames(const struct server *server)
+{
+    return server->n_sent_when_empty != outbox_n_sent(server->outbox);
+}
+
+static int timeout_ms(const struct server *server)
 {
     int64_t deadline_ns = engine_deadline(server->engine);
-    int64_t others[] = {outbox_deadline(server->outbox), watches_deadline(server->watches)};
+    int64_t others[] = {outbox_deadline(server->outbox), watches_deadline(server->watches), server->flush_ns};
+    if (may_have_frames(server))
+        return 0;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         deadline_ns = others[i] < deadline_ns ? others[i] : deadline_ns;
     if (deadline_ns == INT64_MAX)
         return -1;
-    int64_t left_ns = deadline_ns - clock_ns(CLOCK_MONOTONIC);
-    return left_ns <= 0 ? 0 : (long)((left_ns + 999999) / 1000000);
+    int64_t left_ms = (deadline_ns - clock_ns(CLOCK_MONOTONIC) + 999999) / 1000000;
+    return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
+static void take_frames(struct server *server)
+{
+    for (int n = 0; n < MAX_FRAMES; n++) {
+        if (receive(server))
+            continue;
+        server->n_sent_when_empty = outbox_n_sent(server->outbox);
+        return;
+    }
+    server->n_sent_when_empty = UINT64_MAX; /* there may be more */
+}
+
+/* poll(2) on the router's descriptor, because zmq_poll makes two system calls more a round. */
 static int serve(struct server *server, struct err *err)
 {
     enum { STOP, STORE, ADVISOR, CLERK, ROUTER, N };
-    zmq_pollitem_t items[N] = {
-        [STOP] = {.fd = server->stop_fd, .events = ZMQ_POLLIN},
-        [STORE] = {.fd = store_event_fd(server->store), .events = ZMQ_POLLIN},
-        [ADVISOR] = {.fd = advisor_event_fd(server->advisor), .events = ZMQ_POLLIN},
-        [CLERK] = {.fd = clerk_event_fd(server->clerk), .events = ZMQ_POLLIN},
-        [ROUTER] = {.socket = server->router, .events = ZMQ_POLLIN},
+    struct pollfd fds[N] = {
+        [STOP] = {.fd = server->stop_fd, .events = POLLIN},
+        [STORE] = {.fd = store_event_fd(server->store), .events = POLLIN},
+        [ADVISOR] = {.fd = advisor_event_fd(server->advisor), .events = POLLIN},
+        [CLERK] = {.fd = clerk_event_fd(server->clerk), .events = POLLIN},
+        [ROUTER] = {.fd = server->router_fd, .events = POLLIN},
     };
     for (;;) {
         int rc = round_failure(server, err);
         if (rc)
             return rc;
-        if (zmq_poll(items, N, timeout_ms(server)) < 0 && errno != EINTR)
-            return err_set(err, ERR_IO, "the driver cannot wait for messages: %s", zmq_strerror(errno));
+        if (poll(fds, N, timeout_ms(server)) < 0 && errno != EINTR)
+            return err_set(err, ERR_IO, "the driver cannot wait for messages: %s", strerror(errno));
         server->now_ns = clock_ns(CLOCK_MONOTONIC);
-        if (items[STOP].revents)
+        if (fds[STOP].revents)
             return 0;
-        if (items[STORE].revents)
+        if (fds[STORE].revents)
             outbox_committed(server->outbox, store_committed(server->store), server->now_ns);
-        if (items[ADVISOR].revents)
+        if (fds[ADVISOR].revents)
             take_suggestions(server);
-        if (items[CLERK].revents)
+        if (fds[CLERK].revents)
             request_documents(server);
-        for (int n = 0; n < MAX_FRAMES && items[ROUTER].revents && receive(server); n++)
-            continue;
+        if (fds[ROUTER].revents || may_have_frames(server))
+            take_frames(server);
         finish_round(server);
     }
 }
@@ -386,6 +419,9 @@ static int open_router(struct server *server, const struct server_setup *setup, 
         set_int(server->router, ZMQ_SNDHWM, 0) || set_int(server->router, ZMQ_LINGER, LINGER_MS) ||
         zmq_setsockopt(server->router, ZMQ_MAXMSGSIZE, &max_size, sizeof max_size))
         return err_set(err, ERR_IO, "cannot make a socket: %s", zmq_strerror(errno));
+    size_t size = sizeof server->router_fd;
+    if (zmq_getsockopt(server->router, ZMQ_FD, &server->router_fd, &size))
+        return err_set(err, ERR_IO, "cannot make a socket: %s", zmq_strerror(errno));
     return endpoint_bind(server->endpoint, server->router, setup->endpoint, err);
 }
 
@@ -421,6 +457,8 @@ int server_create(struct server **created, const struct server_setup *setup, str
     if (!server)
         return err_set(err, ERR_NOMEM, "out of memory");
     server->stop_fd = -1;
+    server->flush_ns = INT64_MAX;
+    server->n_sent_when_empty = UINT64_MAX; /* not looked yet */
     server->driver = id_new();
     server->only = setup->only;
     server->now_ns = clock_ns(CLOCK_MONOTONIC);

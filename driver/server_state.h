@@ -23,6 +23,8 @@ struct server {
     struct id only;
     char endpoint[ENDPOINT_SIZE];
     void *context, *router;
+    int router_fd;
+    uint64_t n_sent_when_empty;   /* messages sent when the router had no frame left */
     zmq_msg_t route_frame, frame; /* of the message that is being read */
     struct route route;           /* who sent it */
     struct wire_decoder *decoder;
@@ -35,6 +37,7 @@ struct server {
     int stop_fd;
     int64_t now_ns;        /* of this round of the loop */
     int64_t last_sequence; /* of the last record handed to the store */
+    int64_t flush_ns;      /* when the store is to commit it; INT64_MAX: it was told to */
     int failed;            /* 0, or why the loop must end; an allocation, mostly */
 };
 

@@ -87,7 +87,7 @@ static void open_peer(struct peer *peer, struct rig *rig)
     zmq_setsockopt(peer->socket, ZMQ_RCVHWM, &none, sizeof none);
 }
 
-void peer_open_worker(struct peer *peer, struct rig *rig, struct id id)
+void peer_open_worker_at(struct peer *peer, struct rig *rig, struct id id, const char *endpoint)
 {
     struct route route;
     uint64_t greeting = peer->greeting, seq = peer->seq;
@@ -95,14 +95,24 @@ void peer_open_worker(struct peer *peer, struct rig *rig, struct id id)
     open_peer(peer, rig);
     route_set_worker(&route, id);
     zmq_setsockopt(peer->socket, ZMQ_ROUTING_ID, route.bytes, route.size);
-    ck_assert_int_eq(zmq_connect(peer->socket, server_endpoint(rig->server)), 0);
+    ck_assert_int_eq(zmq_connect(peer->socket, endpoint), 0);
+}
+
+void peer_open_worker(struct peer *peer, struct rig *rig, struct id id)
+{
+    peer_open_worker_at(peer, rig, id, server_endpoint(rig->server));
+}
+
+void peer_open_client_at(struct peer *peer, struct rig *rig, const char *endpoint)
+{
+    *peer = (struct peer){0};
+    open_peer(peer, rig);
+    ck_assert_int_eq(zmq_connect(peer->socket, endpoint), 0);
 }
 
 void peer_open_client(struct peer *peer, struct rig *rig)
 {
-    *peer = (struct peer){0};
-    open_peer(peer, rig);
-    ck_assert_int_eq(zmq_connect(peer->socket, server_endpoint(rig->server)), 0);
+    peer_open_client_at(peer, rig, server_endpoint(rig->server));
 }
 
 void peer_close(struct peer *peer)

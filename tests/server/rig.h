@@ -43,6 +43,9 @@ struct peer {
 
 void peer_open_worker(struct peer *peer, struct rig *rig, struct id id);
 void peer_open_client(struct peer *peer, struct rig *rig);
+/* The same, with a driver that is not the rig's. */
+void peer_open_worker_at(struct peer *peer, struct rig *rig, struct id id, const char *endpoint);
+void peer_open_client_at(struct peer *peer, struct rig *rig, const char *endpoint);
 void peer_close(struct peer *peer);
 
 void peer_send(struct peer *peer, const struct wire_message *message);

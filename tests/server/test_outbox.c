@@ -165,6 +165,17 @@ START_TEST(an_acknowledgement_that_is_said_again_is_sent_again)
 }
 END_TEST
 
+START_TEST(acknowledgements_alone_hurry_no_commit)
+{
+    park_ack(1, 1);
+    ck_assert(!outbox_is_waited_for(outbox));
+    park_done(2);
+    ck_assert(outbox_is_waited_for(outbox));
+    outbox_committed(outbox, 2, 0);
+    ck_assert(!outbox_is_waited_for(outbox));
+}
+END_TEST
+
 START_TEST(the_end_of_an_experiment_waits_for_no_assignment)
 {
     park_ack(4, 1);
@@ -266,6 +277,7 @@ int main(void)
     tcase_add_test(all, an_assignment_never_says_more_than_is_on_disk);
     tcase_add_test(all, acknowledgements_are_merged);
     tcase_add_test(all, an_acknowledgement_that_is_said_again_is_sent_again);
+    tcase_add_test(all, acknowledgements_alone_hurry_no_commit);
     tcase_add_test(all, the_end_of_an_experiment_waits_for_no_assignment);
     tcase_add_test(all, a_new_greeting_forgets_acknowledgements_of_the_old_conversation);
     tcase_add_test(all, a_late_double_of_a_greeting_forgets_nothing);
