@@ -5,6 +5,7 @@
 #include "worker/attempt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "worker/clock.h"
 #include "worker/page.h"
 #include "worker/trial_directory.h"
+
+#define LOG_CHUNK 65536 /* the capacity of a pipe */
 
 uint64_t worker_trial_seed(uint64_t seed, uint64_t number)
 {
@@ -320,24 +323,48 @@ static int open_log(struct attempt *attempt)
     return ERR_OK;
 }
 
+/* Is there a log to write to? Opens it at first. */
+static bool has_log(struct attempt *attempt)
+{
+    return attempt->log_fd >= 0 || (!attempt->has_tried_log && !open_log(attempt));
+}
+
+static void give_up_log(struct attempt *attempt)
+{
+    log_warn("output of a trial is lost path=%s error=%s", text_get(&attempt->log), strerror(errno));
+    (void)close(attempt->log_fd); /* the fault is said already */
+    attempt->log_fd = -1;
+}
+
+static void write_log(struct attempt *attempt, const char *bytes, size_t size)
+{
+    while (size > 0 && has_log(attempt)) {
+        ssize_t written = write(attempt->log_fd, bytes, size);
+        if (written >= 0) {
+            bytes += written;
+            size -= (size_t)written;
+        } else if (errno != EINTR) {
+            give_up_log(attempt);
+        }
+    }
+}
+
 void attempt_write_log(struct attempt *attempt, const char *bytes, size_t size)
 {
     (void)pthread_mutex_lock(&attempt->lock);
-    if (attempt->log_fd < 0 && (attempt->has_tried_log || open_log(attempt)))
-        size = 0;
-    while (size > 0) {
-        ssize_t written = write(attempt->log_fd, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            log_warn("output of a trial is lost path=%s error=%s", text_get(&attempt->log), strerror(errno));
-            (void)close(attempt->log_fd); /* the fault is said already */
-            attempt->log_fd = -1;
-            break;
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
+    write_log(attempt, bytes, size);
+    (void)pthread_mutex_unlock(&attempt->lock);
+}
+
+void attempt_move_to_log(struct attempt *attempt, int pipe_fd)
+{
+    char bytes[4096];
+    ssize_t n = -1;
+    (void)pthread_mutex_lock(&attempt->lock);
+    if (has_log(attempt))
+        n = splice(pipe_fd, NULL, attempt->log_fd, NULL, LOG_CHUNK, SPLICE_F_NONBLOCK);
+    if (n < 0 && (n = read(pipe_fd, bytes, sizeof bytes)) > 0) /* no log, or one on a strange file system */
+        write_log(attempt, bytes, (size_t)n);
     (void)pthread_mutex_unlock(&attempt->lock);
 }
 

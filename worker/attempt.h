@@ -82,6 +82,9 @@ void attempt_report(struct attempt *attempt, int64_t step, const char *name, siz
 int64_t attempt_next_step(struct attempt *attempt, const char *name, size_t size);
 /* Adds to its log, which the first call opens. A log that cannot be written is warned of, once. */
 void attempt_write_log(struct attempt *attempt, const char *bytes, size_t size);
+/* The same for what is in a pipe that does not block: moved by the kernel, so that a crash in this very
+ * moment loses none of it. */
+void attempt_move_to_log(struct attempt *attempt, int pipe_fd);
 /* Its path, for the record; "" if there is none. Lends. */
 const char *attempt_log_path(const struct attempt *attempt);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -112,7 +113,7 @@ void conversation_write(struct conversation *c, int64_t now_ns)
     if (!has_ended && (now_ns < c->pace_ns || c->outbox.bytes > OUTBOX_MAX_BYTES))
         return;
     if (has_ended)
-        conversation_drain_output(c);
+        conversation_drain_output(c); /* all of it: no more fits into the pipe */
     bool says_end = has_ended && attempt->outcome != OUTCOME_NONE && !c->is_forsaken, goes_on = true;
     while (goes_on && !c->over.code) {
         size_t n = c->is_forsaken ? 0 : ring_pop(c->reports, attempt->ring, RING_CAPACITY);
@@ -180,14 +181,16 @@ void progress_void(struct conversation *c, struct id experiment, uint64_t trial,
 void conversation_drain_output(struct conversation *c)
 {
     char bytes[4096];
-    for (ssize_t n; (n = read(c->setup.output_fd, bytes, sizeof bytes)) > 0;) {
-        if (c->is_busy)
-            attempt_write_log(c->attempt, bytes, (size_t)n);
-        else
-            (void)!write(c->setup.stderr_fd, bytes, (size_t)n); /* nobody is left to be told of a failure */
-        if ((size_t)n < sizeof bytes)
-            break;
+    int n = 0;
+    if (ioctl(c->setup.output_fd, FIONREAD, &n) || n == 0)
+        return; /* the usual case: no log is made for nothing */
+    if (c->is_busy) {
+        attempt_move_to_log(c->attempt, c->setup.output_fd);
+        return;
     }
+    ssize_t size = read(c->setup.output_fd, bytes, sizeof bytes);
+    if (size > 0)
+        (void)!write(c->setup.stderr_fd, bytes, (size_t)size); /* nobody is left to be told of a failure */
 }
 
 /* What a process that its trial has killed has written last is in the trial's log already or still in the

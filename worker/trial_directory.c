@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void trial_directory_path(struct text *path, const char *base, const char *name, struct id experiment,
                           uint64_t trial)
@@ -53,8 +54,8 @@ int trial_directory_open_log(struct text *path, const char *directory, uint64_t 
     trial_directory_log_path(path, directory, attempt);
     if (path->failed)
         return err_set(err, ERR_NOMEM, "%s", err_string(ERR_NOMEM));
-    int fd = open(text_get(path), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0)
+    int fd = open(text_get(path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || lseek(fd, 0, SEEK_END) < 0)
         return err_set(err, ERR_IO, "cannot write %s: %s", text_get(path), strerror(errno));
     return fd;
 }

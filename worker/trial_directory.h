@@ -15,7 +15,8 @@ void trial_directory_path(struct text *path, const char *base, const char *name,
 int trial_directory_make(const char *path, struct err *err);
 /* The log of an attempt in it. */
 void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt);
-/* Opens it for appending and reading; a descriptor, or ERR_IO with a text. *path gets its name. */
+/* Opens it at its end, for reading and writing (not O_APPEND, which splice refuses); a descriptor, or ERR_IO
+ * with a text. *path gets its name. */
 int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, struct err *err);
 
 #endif

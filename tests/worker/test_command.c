@@ -342,58 +342,75 @@ START_TEST(a_second_signal_kills_the_command_too)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *const *tests, size_t n)
+static TCase *new_case(const char *name)
 {
     TCase *tcase = tcase_create(name);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_set_timeout(tcase, 100);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static TCase *reports_case(void)
+{
+    TCase *tcase = new_case("reports");
+    tcase_add_loop_test(tcase, a_command_reports_in_several_ways, 0, sizeof ways / sizeof *ways);
+    tcase_add_test(tcase, other_metrics_travel_along);
+    tcase_add_test(tcase, reports_come_while_the_command_runs);
+    tcase_add_test(tcase, many_reports_of_a_command_all_arrive);
+    return tcase;
+}
+
+static TCase *surroundings_case(void)
+{
+    TCase *tcase = new_case("surroundings");
+    tcase_add_test(tcase, parameters_come_as_arguments_and_in_the_environment);
+    tcase_add_test(tcase, the_environment_of_the_worker_is_not_that_of_a_trial);
+    tcase_add_test(tcase, a_command_runs_in_its_directory);
+    tcase_add_test(tcase, a_command_inherits_no_descriptors_and_no_input);
+    return tcase;
+}
+
+static TCase *output_case(void)
+{
+    TCase *tcase = new_case("output");
+    tcase_add_test(tcase, the_output_is_kept_whole);
+    tcase_add_test(tcase, each_attempt_has_a_log_of_its_own);
+    tcase_add_test(tcase, output_of_a_helper_that_outlives_the_command_is_not_lost);
+    return tcase;
+}
+
+static TCase *endings_case(void)
+{
+    TCase *tcase = new_case("endings");
+    tcase_add_loop_test(tcase, a_command_ends, 0, sizeof endings / sizeof *endings);
+    tcase_add_test(tcase, a_pattern_that_never_matches_is_named);
+    tcase_add_loop_test(tcase, a_program_that_cannot_be_started_is_named, 0,
+                        sizeof missing / sizeof *missing);
+    return tcase;
+}
+
+static TCase *stops_case(void)
+{
+    TCase *tcase = new_case("stops");
+    tcase_add_test(tcase, a_stop_is_sigterm_and_the_command_may_still_report);
+    tcase_add_test(tcase, a_command_that_ignores_sigterm_is_killed_with_all_its_group);
+    tcase_add_test(tcase, a_stale_command_is_killed_at_once);
+    tcase_add_test(tcase, what_a_command_leaves_behind_is_killed);
+    tcase_add_test(tcase, a_command_over_its_time_limit_is_stopped_and_fails);
+    tcase_add_test(tcase, a_signal_to_the_worker_stops_its_command);
+    tcase_add_test(tcase, a_killed_slot_takes_its_command_along);
+    tcase_add_test(tcase, a_second_signal_kills_the_command_too);
+    return tcase;
 }
 
 int main(void)
 {
-    const TTest *const reports[] = {
-        other_metrics_travel_along,
-        reports_come_while_the_command_runs,
-        many_reports_of_a_command_all_arrive,
-    };
-    const TTest *const surroundings[] = {
-        parameters_come_as_arguments_and_in_the_environment,
-        the_environment_of_the_worker_is_not_that_of_a_trial,
-        a_command_runs_in_its_directory,
-        a_command_inherits_no_descriptors_and_no_input,
-    };
-    const TTest *const output[] = {
-        the_output_is_kept_whole,
-        each_attempt_has_a_log_of_its_own,
-        output_of_a_helper_that_outlives_the_command_is_not_lost,
-        a_pattern_that_never_matches_is_named,
-    };
-    const TTest *const stops[] = {
-        a_stop_is_sigterm_and_the_command_may_still_report,
-        a_command_that_ignores_sigterm_is_killed_with_all_its_group,
-        a_stale_command_is_killed_at_once,
-        what_a_command_leaves_behind_is_killed,
-        a_command_over_its_time_limit_is_stopped_and_fails,
-        a_signal_to_the_worker_stops_its_command,
-        a_killed_slot_takes_its_command_along,
-        a_second_signal_kills_the_command_too,
-    };
     Suite *suite = suite_create("command");
-    add(suite, "reports", reports, sizeof reports / sizeof *reports);
-    add(suite, "surroundings", surroundings, sizeof surroundings / sizeof *surroundings);
-    add(suite, "output", output, sizeof output / sizeof *output);
-    add(suite, "stops", stops, sizeof stops / sizeof *stops);
-    TCase *tables = tcase_create("tables");
-    tcase_add_checked_fixture(tables, set_up, tear_down);
-    tcase_set_timeout(tables, 100);
-    tcase_add_loop_test(tables, a_command_reports_in_several_ways, 0, sizeof ways / sizeof *ways);
-    tcase_add_loop_test(tables, a_command_ends, 0, sizeof endings / sizeof *endings);
-    tcase_add_loop_test(tables, a_program_that_cannot_be_started_is_named, 0,
-                        sizeof missing / sizeof *missing);
-    suite_add_tcase(suite, tables);
+    suite_add_tcase(suite, reports_case());
+    suite_add_tcase(suite, surroundings_case());
+    suite_add_tcase(suite, output_case());
+    suite_add_tcase(suite, endings_case());
+    suite_add_tcase(suite, stops_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
