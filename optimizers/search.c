@@ -28,7 +28,7 @@
 
 enum {
     MAX_REFUSALS = 16,      /* of a plug-in that is cheap to ask */
-    MAX_REFUSALS_MODEL = 4, /* of one that computes: it may take milliseconds each */
+    MAX_REFUSALS_MODEL = 8, /* of one that computes: it may take milliseconds each */
     MAX_SAMPLES = 1000      /* of an infinite space, before a repeat is accepted */
 };
 

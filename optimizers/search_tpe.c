@@ -1,0 +1,262 @@
+/* TPE, the tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter
+ * optimization"; multivariate kernels, priors and bandwidths as analysed by Watanabe 2023, arXiv 2304.11127).
+ *
+ * | symbol  | meaning                                                                 |
+ * | n       | trials with a value in which the parameters at hand are active          |
+ * | n_good  | min(ceil(gamma n), MAX_GOOD), at least 1                                |
+ * | l(u)    | density of the best n_good of them (optimizers/parzen.h)                |
+ * | g(u)    | density of all others: the worse, the failed and the pending            |
+ *
+ *   expected improvement grows with l(u) / g(u)                       (Bergstra et al. 2011, equation 3)
+ *   suggestion: of `candidates` draws from l the one with the largest ln l - ln g
+ *
+ * Only the order of values matters, so their scale and outliers do not. Pending trials count as bad until
+ * more is known (the constant liar), so parallel workers spread; failed ones for good. Of a trial that has
+ * only partial values so far the last one counts, so it learns from all rungs of a schedule.
+ *
+ * Conditional parameters: those with the same conditions form a family (optimizers/history.h), with densities
+ * of its own from the trials in which it was active. Families are drawn one after the other, parents first,
+ * as the tree in the name has it. Within a family the densities are joint (multivariate) or one a parameter.
+ *
+ * Where all parameters have few values, the best of many draws is the same again and again, and was tried. A
+ * refused suggestion is therefore followed by one from a quarter of the draws, down to a single one: a plain
+ * draw from l.
+ *
+ * Cost: g is built from at most MAX_BAD (joint) or MAX_BAD_SINGLE others, evenly spread over their ranks,
+ * plus the pending: beyond that a density of a few coordinates does not change, and the time of a suggestion
+ * no longer grows with the number of trials. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "optimizers/history.h"
+#include "optimizers/parzen.h"
+#include "optimizers/registry.h"
+
+enum { MAX_GOOD = 25, MAX_BAD = 500, MAX_BAD_SINGLE = 100, MAX_PENDING = 100 };
+
+struct options {
+    int64_t startup, candidates;
+    double gamma;
+    bool multivariate;
+};
+
+static const struct option tpe_options[] = {
+    {.name = "startup",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, startup),
+     .min = 1,
+     .max = INFINITY,
+     .initial = 10,
+     .help = "trials with a value before the model is used; random ones until then"},
+    {.name = "candidates",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, candidates),
+     .min = 1,
+     .max = 10000,
+     .initial = 24,
+     .help = "draws of which the most promising one is suggested"},
+    {.name = "gamma",
+     .type = OPTION_DOUBLE,
+     .offset = offsetof(struct options, gamma),
+     .min = 0.001,
+     .max = 0.9,
+     .initial = 0.15,
+     .help = "share of the trials that count as good, at most 25 of them"},
+    {.name = "multivariate",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct options, multivariate),
+     .initial = 1,
+     .help = "model parameters jointly; false: each by itself"},
+};
+
+struct tpe {
+    const struct space *space;
+    struct options options;
+    uint64_t seed;
+    struct history history;
+    struct parzen good, bad;
+    int64_t n_candidates;                  /* of this suggestion */
+    struct parzen_dim *dims;               /* [n_dims] of the coordinates at hand */
+    double *unit, *candidate, *best, *row; /* [n_dims] scratch */
+};
+
+static void tpe_destroy(void *state)
+{
+    struct tpe *tpe = state;
+    if (!tpe)
+        return;
+    history_fini(&tpe->history);
+    parzen_fini(&tpe->good);
+    parzen_fini(&tpe->bad);
+    free(tpe->dims);
+    free(tpe->unit);
+    free(tpe->candidate);
+    free(tpe->best);
+    free(tpe->row);
+    free(tpe);
+}
+
+static int allocate(struct tpe *tpe)
+{
+    size_t n = tpe->space->n_dims;
+    tpe->dims = calloc(n + 1, sizeof *tpe->dims);
+    tpe->unit = calloc(n + 1, sizeof *tpe->unit);
+    tpe->candidate = calloc(n + 1, sizeof *tpe->candidate);
+    tpe->best = calloc(n + 1, sizeof *tpe->best);
+    tpe->row = calloc(n + 1, sizeof *tpe->row);
+    if (!tpe->dims || !tpe->unit || !tpe->candidate || !tpe->best || !tpe->row)
+        return ERR_NOMEM;
+    int code = history_init(&tpe->history, tpe->space);
+    if (code == 0)
+        code = parzen_init(&tpe->good, MAX_GOOD, n);
+    if (code == 0)
+        code = parzen_init(&tpe->bad, MAX_BAD + MAX_PENDING, n);
+    return code;
+}
+
+static int tpe_create(void **state, const struct search_setup *setup, struct err *err)
+{
+    struct tpe *tpe = calloc(1, sizeof *tpe);
+    if (tpe) {
+        tpe->space = setup->space;
+        tpe->options = *(const struct options *)setup->options;
+        tpe->seed = setup->seed;
+    }
+    if (!tpe || allocate(tpe) < 0) {
+        tpe_destroy(tpe);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    *state = tpe;
+    return 0;
+}
+
+static int tpe_observe(void *state, const struct observation *observation)
+{
+    struct tpe *tpe = state;
+    return history_observe(&tpe->history, observation);
+}
+
+/* How the estimators see a coordinate. */
+static struct parzen_dim describe(const struct param *param)
+{
+    double n = param_cardinality(param);
+    if (param->type == PARAM_CATEGORICAL)
+        return (struct parzen_dim){.n_choices = param->n_choices};
+    return (struct parzen_dim){.cell = isinf(n) ? 0 : 1 / n};
+}
+
+/* Adds record `rank` of the family to an estimator of these coordinates. */
+static void add_record(struct tpe *tpe, struct parzen *parzen, const struct family *family, size_t rank,
+                       const size_t *dims, size_t n_dims)
+{
+    const double *unit = history_unit(&tpe->history, family->ranked[rank]);
+    for (size_t j = 0; j < n_dims; j++)
+        tpe->row[j] = unit[dims[j]];
+    parzen_add(parzen, tpe->row);
+}
+
+/* l and g for these coordinates of a family. */
+static void build(struct tpe *tpe, const struct family *family, const size_t *dims, size_t n_dims)
+{
+    double want = ceil(tpe->options.gamma * (double)family->n_valued);
+    size_t n_good = want > MAX_GOOD ? MAX_GOOD : (size_t)want;
+    size_t n_settled = family->n - family->n_pending, n_bad = n_settled - n_good;
+    size_t max_bad = tpe->options.multivariate ? MAX_BAD : MAX_BAD_SINGLE;
+    size_t n_taken = n_bad < max_bad ? n_bad : max_bad;
+    size_t n_pending = family->n_pending < MAX_PENDING ? family->n_pending : MAX_PENDING;
+    for (size_t j = 0; j < n_dims; j++)
+        tpe->dims[j] = describe(&tpe->space->params[tpe->space->dim_param[dims[j]]]);
+    parzen_begin(&tpe->good, tpe->dims, n_dims);
+    parzen_begin(&tpe->bad, tpe->dims, n_dims);
+    for (size_t i = 0; i < n_good; i++)
+        add_record(tpe, &tpe->good, family, i, dims, n_dims);
+    for (size_t i = 0; i < n_taken; i++)
+        add_record(tpe, &tpe->bad, family, n_good + (2 * i + 1) * n_bad / (2 * n_taken), dims, n_dims);
+    for (size_t i = 0; i < n_pending; i++) /* the newest */
+        add_record(tpe, &tpe->bad, family, family->n - 1 - i, dims, n_dims);
+    parzen_finish(&tpe->good, tpe->options.multivariate);
+    parzen_finish(&tpe->bad, tpe->options.multivariate);
+}
+
+/* Rounds a draw to what the parameters can be, and scores it. */
+static double score(struct tpe *tpe, double *u, const size_t *dims, size_t n_dims)
+{
+    for (size_t j = 0; j < n_dims; j++) {
+        const struct param *param = &tpe->space->params[tpe->space->dim_param[dims[j]]];
+        if (tpe->dims[j].cell > 0)
+            u[j] = param_to_unit(param, param_from_unit(param, u[j]));
+    }
+    return parzen_log_density(&tpe->good, u) - parzen_log_density(&tpe->bad, u);
+}
+
+/* Fills these coordinates of tpe->unit. */
+static void choose(struct tpe *tpe, const struct family *family, const size_t *dims, size_t n_dims,
+                   struct rng *rng)
+{
+    double best = -INFINITY;
+    build(tpe, family, dims, n_dims);
+    for (int64_t k = 0; k < tpe->n_candidates; k++) {
+        parzen_sample(tpe->candidate, &tpe->good, rng);
+        double merit = score(tpe, tpe->candidate, dims, n_dims);
+        if (k > 0 && !(merit > best))
+            continue;
+        best = merit;
+        for (size_t j = 0; j < n_dims; j++)
+            tpe->best[j] = tpe->candidate[j];
+    }
+    for (size_t j = 0; j < n_dims; j++) {
+        const struct param *param = &tpe->space->params[tpe->space->dim_param[dims[j]]];
+        tpe->unit[dims[j]] = tpe->dims[j].n_choices ? param_to_unit(param, tpe->best[j]) : tpe->best[j];
+    }
+}
+
+/* The family's coordinates, jointly or one by one; they stay random where nothing is known of it. */
+static void choose_family(struct tpe *tpe, const struct family *family, struct rng *rng)
+{
+    if (family->n_valued == 0)
+        return;
+    if (tpe->options.multivariate) {
+        choose(tpe, family, family->dims, family->n_dims, rng);
+        return;
+    }
+    for (size_t j = 0; j < family->n_dims; j++)
+        choose(tpe, family, &family->dims[j], 1, rng);
+}
+
+static int tpe_suggest(double *point, void *state, uint64_t trial, unsigned again, struct err *err)
+{
+    (void)err;
+    struct tpe *tpe = state;
+    struct rng rng;
+    rng_init(&rng, tpe->seed, again ? rng_mix(trial, again) : trial);
+    tpe->n_candidates = tpe->options.candidates >> (again < 31 ? 2 * again : 62);
+    tpe->n_candidates = tpe->n_candidates > 1 ? tpe->n_candidates : 1;
+    for (size_t j = 0; j < tpe->space->n_dims; j++)
+        tpe->unit[j] = rng_uniform(&rng);
+    space_from_unit(point, tpe->space, tpe->unit);
+    if (tpe->history.n_valued < (size_t)tpe->options.startup)
+        return 0;
+    for (size_t i = 0; i < tpe->history.n_families; i++) {
+        const struct family *family = &tpe->history.families[i];
+        if (isnan(point[tpe->space->dim_param[family->dims[0]]]))
+            continue; /* its parents, which are settled by now, do not want it */
+        choose_family(tpe, family, &rng);
+        space_from_unit(point, tpe->space, tpe->unit);
+    }
+    return 0;
+}
+
+const struct search_type search_tpe = {
+    .name = "tpe",
+    .summary = "learns densities of good and bad parameters and samples where they differ most",
+    .paper =
+        "Bergstra et al. 2011, Algorithms for hyper-parameter optimization; Watanabe 2023, arXiv 2304.11127",
+    .options = tpe_options,
+    .n_options = sizeof tpe_options / sizeof *tpe_options,
+    .options_size = sizeof(struct options),
+    .learns = true,
+    .create = tpe_create,
+    .destroy = tpe_destroy,
+    .suggest = tpe_suggest,
+    .observe = tpe_observe,
+};
