@@ -27,11 +27,11 @@ double number_strtod(const char *string, char **end)
     return strtod_l(string, end, c_locale);
 }
 
-int number_format(char buffer[static 32], int digits, double value)
+int number_format(char buffer[static NUMBER_SIZE], int digits, double value)
 {
     (void)pthread_once(&c_locale_once, make_c_locale);
     locale_t before = uselocale(c_locale);
-    int n = snprintf(buffer, 32, "%.*g", digits, value);
+    int n = snprintf(buffer, NUMBER_SIZE, "%.*g", digits, value);
     (void)uselocale(before);
     return n;
 }
@@ -115,4 +115,49 @@ enum number_form number_read(double *value, const char *string)
     if (form != NUMBER_NONE)
         *value = *string == '-' ? -size : size;
     return form;
+}
+
+/* Digits of an integer, from the end of `buffer`; about ten times as fast as printf. */
+static size_t write_integer(char buffer[static NUMBER_SIZE], double value)
+{
+    char digits[24], *at = digits + sizeof digits;
+    uint64_t rest = (uint64_t)fabs(value);
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (signbit(value))
+        *--at = '-';
+    size_t size = (size_t)(digits + sizeof digits - at);
+    memcpy(buffer, at, size);
+    buffer[size] = '\0';
+    return size;
+}
+
+/* The first of 15, 16 and 17 digits that reads back the same; 17 always do. */
+static size_t write_shortest(char buffer[static NUMBER_SIZE], double value)
+{
+    int n = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        n = number_format(buffer, digits, value);
+        if (digits == 17 || number_strtod(buffer, NULL) == value)
+            break;
+    }
+    return (size_t)n;
+}
+
+static size_t write_word(char buffer[static NUMBER_SIZE], const char *word)
+{
+    size_t size = strlen(word);
+    memcpy(buffer, word, size + 1);
+    return size;
+}
+
+size_t number_write(char buffer[static NUMBER_SIZE], double value)
+{
+    if (isnan(value))
+        return write_word(buffer, "nan");
+    if (isinf(value))
+        return write_word(buffer, value < 0 ? "-inf" : "inf");
+    bool is_integer = fabs(value) < 0x1p53 && value == trunc(value);
+    return is_integer ? write_integer(buffer, value) : write_shortest(buffer, value);
 }

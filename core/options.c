@@ -122,22 +122,26 @@ static bool read_number(double *value, const struct reading *r)
         struct text range = {0};
         write_range(&range, option);
         fault(r, text_get(&range));
+        r->faults->failed = range.failed ? range.failed : r->faults->failed;
         text_fini(&range);
         return false;
     }
     return true;
 }
 
-static bool read_bool(bool *value, const struct reading *r)
+static bool is_one_of(const char *text, const char *const words[3])
+{
+    return strcmp(text, words[0]) == 0 || strcmp(text, words[1]) == 0 || strcmp(text, words[2]) == 0;
+}
+
+static void read_bool(bool *value, const struct reading *r)
 {
     const char *text = r->setting->text;
-    bool is_true = strcmp(text, "true") == 0;
-    if (!is_true && strcmp(text, "false") != 0) {
+    bool is_true = is_one_of(text, (const char *const[]){"true", "True", "TRUE"});
+    if (is_true || is_one_of(text, (const char *const[]){"false", "False", "FALSE"}))
+        *value = is_true;
+    else
         fault(r, "true or false");
-        return false;
-    }
-    *value = is_true;
-    return true;
 }
 
 /* The index of `text` in "a|b|c"; -1: it is none of them. */
@@ -167,6 +171,7 @@ static void fault_choice(const struct reading *r)
         at += n + 1;
     }
     fault(r, text_get(&list));
+    r->faults->failed = list.failed ? list.failed : r->faults->failed;
     text_fini(&list);
 }
 
@@ -185,7 +190,7 @@ static void read_setting(void *out, const struct reading *r)
             *(int64_t *)at = (int64_t)number;
         break;
     case OPTION_BOOL:
-        (void)read_bool(at, r); /* the fault is kept in r->faults */
+        read_bool(at, r);
         break;
     case OPTION_CHOICE:
         index = choice_index(r->option->choices, r->setting->text);

@@ -32,16 +32,13 @@ fault(struct check *check, enum param_field field, const char *format, ...)
 
 /* A number in a message, as people write it. */
 struct digits {
-    char text[32];
+    char text[NUMBER_SIZE];
 };
 
 static struct digits digits(double value)
 {
     struct digits d;
-    struct text text = {0};
-    text_append_double(&text, value);
-    (void)snprintf(d.text, sizeof d.text, "%s", text_get(&text)); /* 24 characters at most */
-    text_fini(&text);
+    (void)number_write(d.text, value); /* its length is not needed */
     return d;
 }
 
@@ -104,7 +101,8 @@ static void check_range(struct check *check)
     if (param->max < param->min)
         fault(check, FIELD_MAX, "max (%s) is below min (%s) for '%s'", digits(param->max).text,
               digits(param->min).text, param->name);
-    else if (!isfinite(param->max - param->min))
+    else if (!isfinite(param->max - param->min) ||
+             (param->type == PARAM_INT && param->max - param->min > MAX_CELLS))
         fault(check, FIELD_MAX, "the range %s to %s of '%s' is too wide", digits(param->min).text,
               digits(param->max).text, param->name);
     else

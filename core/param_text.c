@@ -71,24 +71,17 @@ static int read_choice(double *value, const struct param *param, const char *str
 
 static int refuse_range(struct err *err, const struct param *param, const char *string)
 {
-    struct text range = {0};
-    text_append_double(&range, param->min);
-    text_append(&range, " to ");
-    text_append_double(&range, param->max);
-    int code =
-        err_set(err, ERR_INVALID, "%.80s is outside %s for '%s'", string, text_get(&range), param->name);
-    text_fini(&range);
-    return code;
+    char min[NUMBER_SIZE], max[NUMBER_SIZE];
+    (void)number_write(min, param->min);
+    (void)number_write(max, param->max);
+    return err_set(err, ERR_INVALID, "%.80s is outside %s to %s for '%s'", string, min, max, param->name);
 }
 
 static int refuse_step(struct err *err, const struct param *param, const char *string)
 {
-    struct text step = {0};
-    text_append_double(&step, param->step);
-    int code = err_set(err, ERR_INVALID, "%.80s is not on the steps of %s of '%s'", string, text_get(&step),
-                       param->name);
-    text_fini(&step);
-    return code;
+    char step[NUMBER_SIZE];
+    (void)number_write(step, param->step);
+    return err_set(err, ERR_INVALID, "%.80s is not on the steps of %s of '%s'", string, step, param->name);
 }
 
 static int read_range(double *value, const struct param *param, const char *string, struct err *err)

@@ -56,15 +56,17 @@ static bool holds(const struct condition *condition, double value)
     return false;
 }
 
-/* All its parents are decided. */
-static bool is_active(const struct count *count, const struct param *param)
+/* Does a parent that is decided already keep it from being active? */
+static bool is_ruled_out(const struct count *count, const struct param *param)
 {
     for (size_t i = 0; i < param->n_conditions; i++) {
         const struct decided *parent = &count->decided[param->conditions[i].param];
-        if (parent->standing != NAMED || !holds(&param->conditions[i], parent->value))
-            return false;
+        bool may_hold = parent->standing == UNDECIDED ||
+                        (parent->standing == NAMED && holds(&param->conditions[i], parent->value));
+        if (!may_hold)
+            return true;
     }
-    return true;
+    return false;
 }
 
 /* The conditions on the first parameter of a group. */
@@ -182,13 +184,11 @@ static double count_classes(struct count *count, const struct group *group)
     return points;
 }
 
+/* The first is active: its parents are decided, and it was not ruled out. */
 static double count_group(struct count *count, const struct group *group)
 {
-    const struct param *first = &count->space->params[group->params[0]];
-    bool active = is_active(count, first);
-    if (group->n == 1)
-        return active ? param_cardinality(first) : 1;
-    return active ? count_classes(count, group) : count_class(count, group, (struct decided){INACTIVE, 0});
+    return group->n == 1 ? param_cardinality(&count->space->params[group->params[0]])
+                         : count_classes(count, group);
 }
 
 static size_t find_root(size_t *parents, size_t i)
@@ -235,23 +235,45 @@ static size_t split(size_t *grouped, size_t *sizes, size_t *roots, const size_t 
     return n_groups;
 }
 
-/* `params` in topological order. */
+/* Decides that parameters that are ruled out are inactive; writes the others to `open` and returns how many.
+ */
+static size_t rule_out(size_t *open, struct count *count, const size_t *params, size_t n)
+{
+    size_t n_open = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (is_ruled_out(count, &count->space->params[params[i]]))
+            count->decided[params[i]].standing = INACTIVE;
+        else
+            open[n_open++] = params[i];
+    }
+    return n_open;
+}
+
+static double count_groups(struct count *count, const size_t *open, size_t n, size_t *work)
+{
+    size_t *grouped = work, *sizes = work + n, *roots = work + 2 * n, *starts = work + 3 * n;
+    tie(roots, count, open, n, work + 4 * n);
+    size_t n_groups = split(grouped, sizes, roots, open, n, starts);
+    double points = 1;
+    for (size_t i = 0, at = 0; i < n_groups; at += sizes[i++])
+        points *= count_group(count, &(struct group){grouped + at, sizes[i]});
+    return points;
+}
+
+/* `params` in topological order, none of them decided. */
 static double count_set(struct count *count, const size_t *params, size_t n)
 {
     if (n == 0 || !spend(count, n))
         return 1;
-    size_t n_params = count->space->n_params;
-    size_t *work = malloc((4 * n + n_params) * sizeof *work);
+    size_t *work = malloc((5 * n + count->space->n_params) * sizeof *work);
     if (!work) {
         count->failed = true;
         return 1;
     }
-    size_t *grouped = work, *sizes = work + n, *roots = work + 2 * n, *starts = work + 3 * n;
-    tie(roots, count, params, n, work + 4 * n);
-    size_t n_groups = split(grouped, sizes, roots, params, n, starts);
-    double points = 1;
-    for (size_t i = 0, at = 0; i < n_groups; at += sizes[i++])
-        points *= count_group(count, &(struct group){grouped + at, sizes[i]});
+    size_t n_open = rule_out(work, count, params, n);
+    double points = n_open > 0 ? count_groups(count, work, n_open, work + n) : 1;
+    for (size_t i = 0; i < n; i++)
+        count->decided[params[i]].standing = UNDECIDED;
     free(work);
     return points;
 }

@@ -108,11 +108,10 @@ static bool is_in_range(struct reader *r, double value, const struct field *fiel
 {
     if (value >= field->min && value <= field->max)
         return true;
-    struct text must_be = {0};
-    text_append(&must_be, value < field->min ? "at least " : "at most ");
-    text_append_double(&must_be, value < field->min ? field->min : field->max);
-    fault_value(r, pair, text_get(&must_be), NULL);
-    text_fini(&must_be);
+    char bound[NUMBER_SIZE], must_be[NUMBER_SIZE + 16];
+    (void)number_write(bound, value < field->min ? field->min : field->max);
+    (void)snprintf(must_be, sizeof must_be, "at %s %s", value < field->min ? "least" : "most", bound);
+    fault_value(r, pair, must_be, NULL);
     return false;
 }
 
@@ -159,7 +158,10 @@ static void fault_choice(struct reader *r, const struct field *field, const stru
         text_printf(&must_be, "%s%s", i > 0 ? ", " : "one of ", names[i]);
         at += n + (at[n] == '|');
     }
-    fault_value(r, pair, text_get(&must_be), nearest.name);
+    if (must_be.failed)
+        r->code = ERR_NOMEM;
+    else
+        fault_value(r, pair, text_get(&must_be), nearest.name);
     text_fini(&must_be);
 }
 

@@ -67,7 +67,10 @@ static void find_key(struct entry *e, const struct yaml_pair *pair)
     }
     struct text what = {0};
     text_printf(&what, "parameter '%s'", e->pair->key->text);
-    fault_unknown_key(e->r, pair, text_get(&what), nearest);
+    if (what.failed)
+        e->r->code = ERR_NOMEM;
+    else
+        fault_unknown_key(e->r, pair, text_get(&what), nearest);
     text_fini(&what);
 }
 

@@ -98,44 +98,10 @@ void text_printf(struct text *text, const char *format, ...)
         text->data[text->size] = '\0';
 }
 
-/* Digits of an integer, from the end of `buffer`; about ten times as fast as printf. */
-static size_t write_integer(char buffer[static 24], double value)
-{
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = (uint64_t)fabs(value);
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (signbit(value))
-        *--at = '-';
-    size_t size = (size_t)(digits + sizeof digits - at);
-    memcpy(buffer, at, size);
-    return size;
-}
-
-/* The first of 15, 16 and 17 digits that reads back the same; 17 always do. */
-static size_t write_shortest(char buffer[static 32], double value)
-{
-    int n = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        n = number_format(buffer, digits, value);
-        if (digits == 17 || number_strtod(buffer, NULL) == value)
-            break;
-    }
-    return (size_t)n;
-}
-
 void text_append_double(struct text *text, double value)
 {
-    char buffer[32];
-    if (isnan(value))
-        text_append_bytes(text, "nan", 3);
-    else if (isinf(value))
-        text_append(text, value < 0 ? "-inf" : "inf");
-    else if (fabs(value) < 0x1p53 && value == trunc(value))
-        text_append_bytes(text, buffer, write_integer(buffer, value));
-    else
-        text_append_bytes(text, buffer, write_shortest(buffer, value));
+    char buffer[NUMBER_SIZE];
+    text_append_bytes(text, buffer, number_write(buffer, value));
 }
 
 void text_append_json_double(struct text *text, double value)
