@@ -83,9 +83,9 @@ static void publish(struct store *store, int64_t seq, const struct err *failure)
     } else {
         atomic_store(&store->committed, seq);
     }
+    signal_event(store); /* before store_sync returns: no event comes after it for what it has waited for */
     (void)pthread_cond_broadcast(&store->progress);
     (void)pthread_mutex_unlock(&store->mutex);
-    signal_event(store);
 }
 
 /* Takes what was closed; false: the store is closing and nothing is left. */

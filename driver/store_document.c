@@ -219,10 +219,10 @@ void write_trial_members(struct text *text, sqlite3_stmt *row)
         write_int(text, "step", step);
     else
         write_json(text, "step", "");
-    write_int(text, "reports", sqlite3_column_int64(row, T_N_REPORTS));
+    write_int(text, "n_reports", sqlite3_column_int64(row, T_N_REPORTS));
     write_int(text, "budget", sqlite3_column_int64(row, T_BUDGET));
     write_int(text, "attempt", sqlite3_column_int64(row, T_ATTEMPT));
-    write_int(text, "lost", sqlite3_column_int64(row, T_N_LOST));
+    write_int(text, "n_lost", sqlite3_column_int64(row, T_N_LOST));
     write_time(text, "created", sqlite3_column_int64(row, T_CREATED));
     write_time(text, "started", sqlite3_column_int64(row, T_STARTED));
     write_time(text, "ended", sqlite3_column_int64(row, T_ENDED));

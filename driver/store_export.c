@@ -44,8 +44,9 @@ static void comma(struct text *text)
 static void csv_trial_head(struct text *text, const struct space *space)
 {
     text_append(
-        text, "trial,state,value,step,reports,budget,attempt,lost,created,started,ended,seconds,worker,host,"
-              "text,log");
+        text,
+        "trial,state,value,step,n_reports,budget,attempt,n_lost,created,started,ended,seconds,worker,host,"
+        "text,log");
     for (size_t i = 0; i < space->n_params; i++)
         text_printf(text, ",params.%s", space->params[i].name);
     text_append(text, "\n");

@@ -44,21 +44,23 @@ struct query_experiment {
 };
 int query_find(struct query_experiment *found, struct query *query, const char *experiment, struct err *err);
 
-/* {"experiments": [{id, name, state, live, text, metric, goal, created, ended, seconds, limit, trials,
- * counts, best}]}, the newest first. `live`: a driver runs it now; a state of "running" without is what a
- * killed driver leaves. `counts` has every state; `best` is {trial, value, params} or null. O(all trials). */
+/* {"experiments": [{id, name, state, live, text, metric, goal, created, ended, seconds, limit, n_trials,
+ * n_reports, counts, best}]}, the newest first. `live`: a driver runs it now; a state of "running" without is
+ * what a killed driver leaves. `counts` has every state; `best` is {trial, value, params} or null. O(all
+ * trials). */
 int query_experiments(struct query *query, struct query_sink sink, struct err *err);
 
 /* One experiment: {experiment: {id, name, state, live, text, metric, goal, created, ended, file, directory,
- * command_line, git_revision, spec}, driver: {pid, endpoint}, seconds, limit, trials, reports, counts, best:
- * (a trial as in query_trials), workers: [{id, host, trials, running}], failures: [{text, count, trial, log}]
- * (the 5 most frequent messages with their newest trial), events: [{time, trial, kind, text}] (the last 20)}.
+ * command_line, git_revision, spec}, driver: {pid, endpoint}, seconds, limit, n_trials, n_reports, counts,
+ * best: (a trial as in query_trials), workers: [{id, host, n_trials, n_running}], failures: [{text, count,
+ * trial, log}] (the 5 most frequent messages with their newest trial), events: [{time, trial, kind, text}]
+ * (the last 20)}.
  */
 int query_show(struct query *query, const char *experiment, struct query_sink sink, struct err *err);
 
-/* {experiment: {id, name, state, live}, trials: [{trial, state, value, params, step, reports, budget,
- * attempt, lost, created, started, ended, seconds, worker, host, text, log}]}, by number. `step` is the last
- * step at which the objective was reported. */
+/* {experiment: {id, name, state, live}, trials: [{trial, state, value, params, step, n_reports, budget,
+ * attempt, n_lost, created, started, ended, seconds, worker, host, text, log}]}, by number. `step` is the
+ * last step at which the objective was reported. */
 struct query_filter {
     uint32_t states; /* bit 1 << enum trial_state; 0: all */
     int64_t limit;   /* 0: none */

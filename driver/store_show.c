@@ -114,8 +114,8 @@ static void write_standing(struct document *document, const struct totals *total
         write_int(text, "limit", sqlite3_column_int64(get, 2));
     }
     (void)sqlite3_finalize(get);
-    write_int(text, "trials", totals->n_trials);
-    write_int(text, "reports", totals->n_reports);
+    write_int(text, "n_trials", totals->n_trials);
+    write_int(text, "n_reports", totals->n_reports);
     write_counts(text, totals);
 }
 
@@ -235,8 +235,8 @@ static void write_workers(struct document *document)
         text_append(text, "{");
         write_string(text, "id", db_text(get, 0));
         write_string(text, "host", db_text(get, 1));
-        write_int(text, "trials", sqlite3_column_int64(get, 2));
-        write_int(text, "running", sqlite3_column_int64(get, 3));
+        write_int(text, "n_trials", sqlite3_column_int64(get, 2));
+        write_int(text, "n_running", sqlite3_column_int64(get, 3));
         text_append(text, "}");
     }
     (void)sqlite3_finalize(get);
