@@ -69,7 +69,7 @@ static double decimal_value(const struct param *param, double k)
 double param_value(const struct param *param, uint64_t k)
 {
     double n = param_cardinality(param), at = (double)k;
-    assert(at <= n - 1 && isfinite(n)); /* n - 1 may be rounded up to n: 2^54 of -2^53 ... 2^53 */
+    assert(at < n && isfinite(n)); /* param_check lets no parameter have more values than doubles can count */
     if (!is_range(param))
         return at;
     if (k == 0)

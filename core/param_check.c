@@ -81,7 +81,7 @@ static void check_step(struct check *check)
     double range = param->max - param->min, n = range / param->step;
     if (param->step < 0)
         fault(check, FIELD_STEP, "step (%s) of '%s' is negative", digits(param->step).text, param->name);
-    else if (param->step > 0 && n > MAX_CELLS)
+    else if (param->step > 0 && n >= MAX_CELLS)
         fault(check, FIELD_STEP, "step (%s) of '%s' is too small for its range", digits(param->step).text,
               param->name);
     /* 1e-9: many times the rounding error of a decimal step, far below any step that is wrong */
@@ -102,7 +102,7 @@ static void check_range(struct check *check)
         fault(check, FIELD_MAX, "max (%s) is below min (%s) for '%s'", digits(param->max).text,
               digits(param->min).text, param->name);
     else if (!isfinite(param->max - param->min) ||
-             (param->type == PARAM_INT && param->max - param->min > MAX_CELLS))
+             (param->type == PARAM_INT && param->max - param->min >= MAX_CELLS))
         fault(check, FIELD_MAX, "the range %s to %s of '%s' is too wide", digits(param->min).text,
               digits(param->max).text, param->name);
     else

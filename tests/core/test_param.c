@@ -42,6 +42,7 @@ static const struct param params[] = {
     RANGE(PARAM_INT, SCALE_LINEAR, 7, 7, 0),
     RANGE(PARAM_INT, SCALE_LOG, 7, 7, 0),
     RANGE(PARAM_INT, SCALE_LINEAR, 0, 0x1p40, 0),
+    RANGE(PARAM_INT, SCALE_LINEAR, -0x1p52, 0x1p52 - 1, 0), /* as many values as there may be */
     CHOICES(PARAM_CATEGORICAL, words, 3),
     CHOICES(PARAM_CATEGORICAL, words, 1),
     CHOICES(PARAM_DISCRETE, rising, 3),
@@ -72,7 +73,7 @@ END_TEST
 START_TEST(a_finite_value_survives_the_unit_cube)
 {
     const struct param *param = &params[_i];
-    for (int i = 0; i < 200 && isfinite(param_cardinality(param)); i++) {
+    for (int i = 0; i < 200 && param_cardinality(param) < 0x1p50; i++) {
         double value = param_value(param, some_index(param, i)), unit = param_to_unit(param, value);
         ck_assert(unit > 0 && unit < 1);
         ck_assert_double_eq(param_from_unit(param, unit), value);
@@ -175,8 +176,8 @@ START_TEST(cardinality_counts_values)
     ck_assert_double_eq(param_cardinality(&params[9]), 14);
     ck_assert_double_eq(param_cardinality(&params[10]), 5);
     ck_assert_double_eq(param_cardinality(&params[12]), 32);
-    ck_assert_double_eq(param_cardinality(&params[17]), 3);
-    ck_assert_double_eq(param_cardinality(&params[20]), 1);
+    ck_assert_double_eq(param_cardinality(&params[18]), 3);
+    ck_assert_double_eq(param_cardinality(&params[21]), 1);
 }
 END_TEST
 
@@ -186,7 +187,7 @@ START_TEST(json_keeps_the_type)
     const struct {
         int param;
         double value;
-    } cases[] = {{0, 1}, {0, 0.25}, {1, 1e-5}, {9, 3}, {17, 0}, {17, 2}, {19, 0}, {19, 1}, {0, NAN}};
+    } cases[] = {{0, 1}, {0, 0.25}, {1, 1e-5}, {9, 3}, {18, 0}, {18, 2}, {20, 0}, {20, 1}, {0, NAN}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         param_write_json(&text, &params[cases[i].param], cases[i].value);
         text_append(&text, " ");
@@ -212,12 +213,12 @@ static const struct {
     {9, "3.5", "3.5 is no whole number for 'x'", 0},
     {10, "30", "30 is not on the steps of 25 of 'x'", 0},
     {14, "7", NULL, 7},
-    {17, "adam", NULL, 1},
-    {17, "adma", "'adma' is no value of 'x'; did you mean 'adam'?", 0},
-    {19, "16.0", NULL, 1},
-    {19, "0x20", NULL, 2},
-    {19, "17", "'17' is no value of 'x'", 0},
-    {20, "sgd", NULL, 0},
+    {18, "adam", NULL, 1},
+    {18, "adma", "'adma' is no value of 'x'; did you mean 'adam'?", 0},
+    {20, "16.0", NULL, 1},
+    {20, "0x20", NULL, 2},
+    {20, "17", "'17' is no value of 'x'", 0},
+    {21, "sgd", NULL, 0},
 };
 
 START_TEST(what_a_user_writes_is_read_or_refused)
@@ -248,8 +249,8 @@ static const struct {
     {RANGE(PARAM_DOUBLE, SCALE_LINEAR, NAN, 1, 0), FIELD_MIN, "min of 'x' is not a finite number"},
     {RANGE(PARAM_DOUBLE, SCALE_LINEAR, -1.7e308, 1.7e308, 0), FIELD_MAX,
      "the range -1.7e+308 to 1.7e+308 of 'x' is too wide"},
-    {RANGE(PARAM_INT, SCALE_LINEAR, -0x1p53, 0x1p53, 0), FIELD_MAX,
-     "the range -9007199254740992 to 9007199254740992 of 'x' is too wide"},
+    {RANGE(PARAM_INT, SCALE_LINEAR, -0x1p52, 0x1p52, 0), FIELD_MAX,
+     "the range -4503599627370496 to 4503599627370496 of 'x' is too wide"},
     {RANGE(PARAM_DOUBLE, SCALE_LOG, 0, 1, 0), FIELD_MIN, "min (0) of 'x' must be above 0 on a log scale"},
     {RANGE(PARAM_DOUBLE, SCALE_LINEAR, 0, 1, 0.3), FIELD_STEP,
      "step (0.3) does not divide the range 0 to 1 of 'x'"},

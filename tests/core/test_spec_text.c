@@ -27,7 +27,7 @@ static const char *const files[] = {
     "  lr: {min: 1e-300, max: 0.1, scale: log, default: 0.001}\n"
     "  d: {min: -5, max: 5, type: double, default: 0}\n"
     "  s: {min: 0.1, max: 0.9, step: 0.2, default: 0.3}\n"
-    "  i: {min: 0, max: 9007199254740992}\n"
+    "  i: {min: 0, max: 9007199254740991}\n"
     "  l: {min: 1, max: 100, scale: log, step: 3, default: 4}\n"
     "  v: {values: [1, 2.0, 0.1], default: 2}\n"
     "  c: {values: [\"1\", 2, 2.5, true, \"false\", \"\\u00e9\\t\", null_, 1e100], default: \"false\"}\n"

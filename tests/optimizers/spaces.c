@@ -194,7 +194,7 @@ static void fill_wide(struct space *space)
 {
     (void)add_double(space, "tiny", 1e-300, 1e300, SCALE_LOG);
     (void)add_double(space, "huge", -1e300, 1e300, SCALE_LINEAR);
-    (void)add_int(space, "count", -9007199254740992.0, 9007199254740992.0, SCALE_LINEAR);
+    (void)add_int(space, "count", -4503599627370496.0, 4503599627370495.0, SCALE_LINEAR);
 }
 
 const struct test_space test_spaces[] = {
