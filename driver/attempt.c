@@ -31,7 +31,7 @@ struct trial *trial_create(struct engine *engine, struct experiment *experiment,
         goto fail;
     trial->experiment = experiment;
     trial->number = number;
-    trial->attempt = 1;
+    trial->attempt = trial->first_attempt = 1;
     trial->value = (double)NAN;
     trial->created_ms = engine_wall_ms(engine);
     memcpy(trial->point, point, n_params * sizeof(double));
@@ -88,6 +88,7 @@ void trial_persist(struct engine *engine, struct experiment *experiment, struct 
         .trial = trial->number,
         .state = trial->state,
         .attempt = trial->attempt,
+        .first_attempt = trial->first_attempt,
         .n_lost = trial->n_lost,
         .worker = trial->worker_id,
         .budget = trial->budget,
@@ -229,6 +230,14 @@ static void spend_curve(struct engine *engine, struct trial *trial)
     engine->spent[engine->n_spent++] = trial;
 }
 
+void trial_forget_attempt(struct trial *trial)
+{
+    trial->curve.n = trial->n_kept;
+    trial->n_reports = trial->n_kept;
+    if (!trial->n_kept)
+        trial->first_attempt = trial->attempt;
+}
+
 /* How an attempt ended, in one piece: from its worker's last word, or from us. */
 struct ending {
     enum outcome outcome;
@@ -267,7 +276,7 @@ static void persist_attempt(struct engine *engine, struct experiment *experiment
     };
 }
 
-/* Back to PENDING, to be run from the start by whoever is free. */
+/* Back to PENDING, to be run by whoever is free: from the start, or from where it was paused. */
 static void run_again(struct engine *engine, struct experiment *experiment, struct trial *trial, bool counts)
 {
     trial_step(experiment, trial, TRIAL_PENDING);
@@ -275,9 +284,8 @@ static void run_again(struct engine *engine, struct experiment *experiment, stru
     trial->attempt++;
     trial->reason = 0;
     trial->pausing = trial->diverged = false;
-    trial->n_reports = 0;
     trial->value = (double)NAN;
-    curve_clear(&trial->curve);
+    trial_forget_attempt(trial);
     DL_APPEND(experiment->pending, trial);
     trial_persist(engine, experiment, trial);
 }
@@ -287,8 +295,10 @@ static void finish(struct engine *engine, struct experiment *experiment, struct 
 {
     trial_step(experiment, trial, end);
     trial->ended_ms = engine_wall_ms(engine);
-    if (end == TRIAL_PAUSED)
+    if (end == TRIAL_PAUSED) {
         trial->done = trial->curve.n ? trial->curve.steps[trial->curve.n - 1] + 1 : 0;
+        trial->n_kept = trial->curve.n;
+    }
     trial_persist(engine, experiment, trial);
     if (engine->failed)
         return;
@@ -399,13 +409,13 @@ void trial_lose(struct engine *engine, struct experiment *experiment, struct tri
  * attempt. */
 static void consider(struct engine *engine, struct experiment *experiment, struct trial *trial, bool ends)
 {
-    if (trial->state == TRIAL_STOPPING)
-        return;
     enum decision decision = context_report(experiment->context, trial->number, &trial->curve);
-    if (decision == DECISION_CONTINUE)
+    if (decision == DECISION_CONTINUE || trial->reason == STOP_EARLY)
         return;
-    trial->pausing = decision == DECISION_PAUSE;
-    if (!ends)
+    trial->pausing =
+        decision ==
+        DECISION_PAUSE; /* also while it is stopped for another reason: it may yet end by itself */
+    if (!ends && trial->state != TRIAL_STOPPING)
         trial_send_stop(engine, experiment, trial, STOP_EARLY);
 }
 

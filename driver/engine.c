@@ -178,15 +178,17 @@ void engine_worker_gone(struct engine *engine, struct id worker, int64_t now_ns)
     peer_unreachable(engine, worker);
 }
 
-/* The oldest question is answered; `n` of what it asked for came. */
+/* The question that began with `first` is answered; `n` of what it asked for came. */
 static void forget_asked(struct experiment *experiment, uint64_t first, size_t n)
 {
-    if (!experiment->n_asked)
+    size_t i = 0;
+    while (i < experiment->n_asked && experiment->asked[i].first != first)
+        i++;
+    if (i == experiment->n_asked)
         return;
-    struct asked asked = experiment->asked[0];
+    struct asked asked = experiment->asked[i];
+    experiment->asked[i] = experiment->asked[--experiment->n_asked];
     experiment->n_asked_trials -= asked.n;
-    experiment->n_asked--;
-    memmove(experiment->asked, experiment->asked + 1, experiment->n_asked * sizeof *experiment->asked);
     if (n < asked.n && (!experiment->exhausted || first + n < experiment->exhausted))
         experiment->exhausted = first + n;
 }

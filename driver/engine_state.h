@@ -25,7 +25,8 @@ struct trial {
     struct experiment *experiment;
     uint64_t number;
     enum trial_state state;
-    uint64_t attempt; /* the current one; of a PENDING trial the next one */
+    uint64_t attempt;       /* the current one; of a PENDING trial the next one */
+    uint64_t first_attempt; /* whose reports the curve begins with */
     uint64_t n_lost;
     struct worker *worker;   /* of the current attempt; NULL: none */
     struct id worker_id;     /* of the last attempt */
@@ -37,9 +38,10 @@ struct trial {
     uint64_t held; /* greeting of the worker that last said it holds this attempt */
     int64_t created_ms, started_ms, ended_ms, attempt_ms;
     double value;
-    char *text, *log;                        /* NULL: none */
-    struct curve curve;                      /* while it is not final */
-    uint64_t n_reports;                      /* of the objective, in its last attempt */
+    char *text, *log;   /* NULL: none */
+    struct curve curve; /* while it is not final */
+    size_t n_kept; /* of the curve: what it had when it was last paused; a lost attempt falls back to it */
+    uint64_t n_reports;                      /* of the objective: those of the curve */
     struct trial *prev, *next;               /* among its worker's, or its experiment's pending ones */
     struct trial *prev_active, *next_active; /* among its experiment's active ones */
     double point[];
@@ -82,7 +84,7 @@ struct experiment {
 
     struct suggestion *ready; /* ring of capacity n_ring, ascending numbers */
     size_t n_ring, ready_head, n_ready;
-    struct asked asked[MAX_ASKED]; /* oldest first */
+    struct asked asked[MAX_ASKED];
     size_t n_asked;
     uint64_t n_asked_trials;
     uint64_t next_ask;  /* the lowest number that was not asked for */
@@ -204,6 +206,9 @@ void trial_step(struct experiment *experiment, struct trial *trial, enum trial_s
 void trial_persist(struct engine *engine, struct experiment *experiment, struct trial *trial);
 void trial_observe(struct engine *engine, struct experiment *experiment, struct trial *trial,
                    enum observation_kind kind);
+/* The attempt has no value any more: back to what the trial had before it. Call it with the new attempt's
+ * number. */
+void trial_forget_attempt(struct trial *trial);
 /* The worker has this attempt: from PENDING, ASSIGNED to it. */
 void trial_attach(struct engine *engine, struct experiment *experiment, struct trial *trial,
                   struct worker *worker);

@@ -267,15 +267,21 @@ static void hold_newer(struct engine *engine, struct experiment *experiment, str
         if (other->state == WORKER_READY)
             send_stale(engine, other, experiment->id, trial->number, trial->attempt);
         trial_step(experiment, trial, TRIAL_PENDING);
-        curve_clear(&trial->curve);
-        trial->n_reports = 0;
     } else if (trial->state == TRIAL_PAUSED) {
         trial_step(experiment, trial, TRIAL_PENDING);
     } else {
         DL_DELETE(experiment->pending, trial);
     }
     trial->attempt = message->attempt;
-    trial->budget = message->budget;
+    /* A greater budget: a pause and the start after it are among what was forgotten. It goes on from there,
+     * so what was reported before still counts, and the schedule hears of the start again. */
+    if (message->budget > trial->budget) {
+        trial->n_kept = trial->curve.n;
+        trial->budget = message->budget;
+        if (context_started(experiment->context, trial->number, trial->budget))
+            engine_out_of_memory(engine);
+    }
+    trial_forget_attempt(trial);
     trial_attach(engine, experiment, trial, worker);
     trial_persist(engine, experiment, trial);
 }
@@ -295,7 +301,7 @@ static bool hold_unknown(struct engine *engine, struct experiment *experiment, s
     if (!trial)
         return false;
     (void)experiment_drop_suggestion(experiment, trial->number); /* if there was one */
-    trial->attempt = message->attempt;
+    trial->attempt = trial->first_attempt = message->attempt;
     trial->budget = message->budget;
     trial_observe(engine, experiment, trial, OBSERVED_PENDING);
     if (context_started(experiment->context, trial->number, trial->budget))
@@ -313,8 +319,12 @@ static bool hold_accepted(struct engine *engine, struct experiment *experiment, 
     struct trial *trial = experiment_trial(experiment, message->trial);
     if (!trial)
         return hold_unknown(engine, experiment, worker, message);
-    if (trial_state_is_final(trial->state) || message->attempt < trial->attempt)
+    if (trial_state_is_final(trial->state) || message->attempt < trial->attempt ||
+        message->budget < trial->budget)
         return false;
+    if (trial->state == TRIAL_PAUSED &&
+        (message->attempt == trial->attempt || message->budget <= trial->budget))
+        return false; /* it has ended, or would only repeat what another attempt has done */
     if (trial_is_active(trial) && message->attempt == trial->attempt) {
         if (trial->worker != worker)
             return false;

@@ -31,11 +31,11 @@ struct trial_record {
     int64_t key;    /* experiment */
     uint64_t trial; /* its number, from 1 */
     enum trial_state state;
-    uint64_t attempt; /* the current or last one, from 1; 0: never assigned */
-    uint64_t first_attempt; /* whose reports its curve begins with: earlier ones were run again from the start,
-                               later ones go on with a paused trial. 0: the current attempt */
-    uint64_t n_lost;  /* attempts that count against `retries` */
-    struct id worker; /* of the current or last attempt */
+    uint64_t attempt;       /* the current or last one, from 1; 0: never assigned */
+    uint64_t first_attempt; /* whose reports its curve begins with: earlier ones were run again from the
+                               start, later ones go on with a paused trial. 0: the current attempt */
+    uint64_t n_lost;        /* attempts that count against `retries` */
+    struct id worker;       /* of the current or last attempt */
     int64_t budget;
     double value;     /* NaN: none (yet) */
     const char *text; /* of a failure; "" */

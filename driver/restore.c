@@ -32,10 +32,9 @@ static int restore_active(struct engine *engine, struct experiment *experiment, 
     int64_t started_ms = trial->started_ms;
     trial_attach(engine, experiment, trial, worker);
     trial->attempt_ms = trial->started_ms = started_ms;
-    trial->held = UINT64_MAX; /* of no greeting: it must be said again */
-    if (state != TRIAL_ASSIGNED)
+    trial->held = UINT64_MAX;    /* of no greeting: it must be said again */
+    if (state != TRIAL_ASSIGNED) /* why one was asked to stop is not kept: see reconsider */
         trial_step(experiment, trial, TRIAL_RUNNING);
-    /* Why it was asked to stop is not kept; the rules will ask again. */
     return 0;
 }
 
@@ -78,6 +77,7 @@ static struct trial *restore_record(struct engine *engine, struct experiment *ex
     if (!trial)
         return NULL;
     trial->attempt = record->attempt;
+    trial->first_attempt = record->first_attempt ? record->first_attempt : record->attempt;
     trial->n_lost = record->n_lost;
     trial->worker_id = record->worker;
     trial->budget = record->budget;
@@ -117,6 +117,7 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
         count_result(experiment, trial);
         if (record->state == TRIAL_PAUSED && take_curve(trial, curve))
             goto no_memory;
+        trial->n_kept = trial->curve.n; /* of a paused one; a final one has no curve any more */
         if (record->state == TRIAL_PAUSED)
             trial->done = curve && curve->n ? curve->steps[curve->n - 1] + 1 : 0;
     } else if (record->state == TRIAL_PENDING) {
@@ -130,6 +131,24 @@ no_memory:
     return err_set(err, ERR_NOMEM, "out of memory");
 }
 
+/* What the rules want of a trial that is under way, now that they know the history. The STOP goes out when
+ * its worker comes back with it. */
+static void reconsider(struct experiment *experiment)
+{
+    struct trial *trial;
+    DL_FOREACH2(experiment->active, trial, next_active)
+    {
+        if (!trial->curve.n)
+            continue;
+        enum decision decision = context_report(experiment->context, trial->number, &trial->curve);
+        if (decision == DECISION_CONTINUE)
+            continue;
+        trial->pausing = decision == DECISION_PAUSE;
+        trial->reason = STOP_EARLY;
+        trial_step(experiment, trial, TRIAL_STOPPING);
+    }
+}
+
 void engine_restored(struct engine *engine, int64_t now_ns)
 {
     engine->now_ns = now_ns;
@@ -138,7 +157,9 @@ void engine_restored(struct engine *engine, int64_t now_ns)
     struct experiment *experiment, *next;
     HASH_ITER(hh, engine->experiments, experiment, next)
     {
-        if (experiment->state == EXPERIMENT_RUNNING && !experiment->since_ns)
-            experiment_run(engine, experiment);
+        if (experiment->state != EXPERIMENT_RUNNING || experiment->since_ns)
+            continue;
+        reconsider(experiment);
+        experiment_run(engine, experiment);
     }
 }

@@ -29,7 +29,20 @@ static const char *const sweeps[N_EXPERIMENTS] = {
     "limits: {trials: 200, failures: 0}\n"
     "retries: 1\n"
     "seed: 2\n",
+    "name: third\n"
+    "train: {command: [x]}\n"
+    "metric: {name: loss}\n"
+    "parameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}, c: {min: 0.0, max: 1.0}}\n"
+    "search: {name: random}\n"
+    "schedule: {name: asha, min_budget: 1, max_budget: 4, eta: 2}\n"
+    "limits: {trials: 150, failures: 0}\n"
+    "retries: 2\n"
+    "seed: 3\n",
 };
+
+/* How often a trial may end by itself: once, or once a rung where it is paused in between. */
+static const uint64_t n_endings[N_EXPERIMENTS] = {1, 1, 3};
+static const int64_t budgets[N_EXPERIMENTS] = {0, 0, MAX_BUDGET};
 
 /* What the disk knows of a trial. */
 struct row {
@@ -124,6 +137,20 @@ static struct report_key report_key(int64_t experiment, uint64_t trial, uint64_t
     return key;
 }
 
+/* What the trial's curve has at a step: of the attempts that it consists of, the last one's report. */
+static struct report_row *newest_report(const struct sim_driver *driver, const struct trial_record *trial,
+                                        int64_t step)
+{
+    uint64_t first = trial->first_attempt ? trial->first_attempt : trial->attempt;
+    for (uint64_t attempt = trial->attempt; attempt && attempt >= first; attempt--) {
+        struct report_key key = report_key(trial->key, trial->trial, attempt, step);
+        struct report_row *row = find_report(driver, &key);
+        if (row)
+            return row;
+    }
+    return NULL;
+}
+
 bool sim_driver_is_up(const struct sim_driver *driver)
 {
     return driver->engine != NULL;
@@ -210,8 +237,9 @@ static void commit_reports(struct world *world, struct pending *pending)
 
 static void commit_attempt(struct world *world, const struct attempt_record *record)
 {
-    struct row *row = &world->driver->tables[index_of(world->driver, record->key)].rows[record->trial];
-    if (record->outcome == OUTCOME_COMPLETED && ++row->n_completed > 1)
+    int index = index_of(world->driver, record->key);
+    struct row *row = &world->driver->tables[index].rows[record->trial];
+    if (record->outcome == OUTCOME_COMPLETED && ++row->n_completed > n_endings[index])
         world_fail(world, "trial %llu ran twice to completion", (unsigned long long)record->trial);
 }
 
@@ -358,18 +386,22 @@ static void execute_send(struct world *world, const struct command *command)
         .number = driver->last_number, .worker = command->worker, .message = command->message};
 }
 
-static void answer(struct world *world, struct engine *engine, const struct happening *happening,
-                   struct search **searches)
+/* The advisor computes in the order of the commands; its answer comes later. */
+static void ask(struct world *world, const struct command *command, struct search *search)
 {
-    int index = index_of(world->driver, happening->key);
-    double *points = calloc(happening->n, N_PARAMS * sizeof(double));
+    double *points = calloc(command->n, N_PARAMS * sizeof(double));
     MUST(points);
-    size_t n = 0;
-    while (n < happening->n &&
-           search_suggest(points + n * N_PARAMS, searches[index], happening->first + n, NULL) == 0)
+    uint64_t n = 0;
+    while (n < command->n &&
+           search_suggest(points + n * N_PARAMS, search, command->first_trial + n, NULL) == 0)
         n++;
-    engine_suggested(engine, happening->key, happening->first, n, points, world->now_ns);
-    free(points);
+    world_add(world, (int64_t)rng_below(&world->rng, 20 * MS),
+              (struct happening){.kind = DRIVER_SUGGESTS,
+                                 .generation = world->driver->generation,
+                                 .key = command->key,
+                                 .first = command->first_trial,
+                                 .n = n,
+                                 .frame = (char *)points});
 }
 
 static void execute(struct world *world, struct engine *engine, struct search **searches, bool silent)
@@ -388,12 +420,7 @@ static void execute(struct world *world, struct engine *engine, struct search **
         else if (command->kind == COMMAND_PERSIST)
             keep(world, &command->record);
         else if (command->kind == COMMAND_ASK)
-            world_add(world, (int64_t)rng_below(&world->rng, 20 * MS),
-                      (struct happening){.kind = DRIVER_SUGGESTS,
-                                         .generation = world->driver->generation,
-                                         .key = command->key,
-                                         .first = command->first_trial,
-                                         .n = command->n});
+            ask(world, command, searches[index_of(world->driver, command->key)]);
     }
     engine_clear(engine);
 }
@@ -419,11 +446,9 @@ static struct engine *rebuild(struct world *world, struct search **searches, boo
                 continue;
             struct curve curve = {0};
             struct report_row *report;
-            for (int64_t step = 0; step < 8; step++) {
-                struct report_key key = report_key(table->record.key, t, row->record.attempt, step);
-                if ((report = find_report(driver, &key)))
+            for (int64_t step = 0; step < MAX_STEPS; step++)
+                if ((report = newest_report(driver, &row->record, step)))
                     MUST(curve_add(&curve, step, report->value) == 0);
-            }
             row->record.point = row->point;
             MUST(engine_restore_trial(engine, &row->record, &curve, &err) == 0);
             curve_fini(&curve);
@@ -542,7 +567,8 @@ void sim_driver_happening(struct world *world, const struct happening *happening
         engine_time(driver->engine, world->now_ns);
         break;
     case DRIVER_SUGGESTS:
-        answer(world, driver->engine, happening, driver->searches);
+        engine_suggested(driver->engine, happening->key, happening->first, happening->n,
+                         (const double *)(const void *)happening->frame, world->now_ns);
         break;
     case DRIVER_COMMIT:
         committed(world);
@@ -561,7 +587,7 @@ struct sim_driver *sim_driver_create(struct world *world)
         world->experiments[i] = (struct id){{(uint8_t)(i + 1), 0xee}};
         driver->tables[i].record = (struct experiment_record){.key = i + 1,
                                                               .id = world->experiments[i],
-                                                              .name = i ? "second" : "first",
+                                                              .name = "simulated",
                                                               .spec = new_spec(i),
                                                               .spec_json = "{}",
                                                               .text = "",
@@ -610,14 +636,15 @@ static void check_trial(struct world *world, int index, uint64_t t)
                    row->exists ? trial_state_name(row->record.state) : "not there");
     if (row->record.state != TRIAL_COMPLETED)
         return;
-    if (row->n_completed != 1 || sim_trial_fails(t))
+    if (!row->n_completed || row->n_completed > n_endings[index] || sim_trial_fails(t))
         world_fail(world, "trial %llu is COMPLETED after %llu complete attempts", (unsigned long long)t,
                    (unsigned long long)row->n_completed);
-    for (int64_t step = 0; step < sim_trial_steps(t); step++) {
-        struct report_key key = report_key(driver->tables[index].record.key, t, row->record.attempt, step);
-        if (!find_report(driver, &key))
+    /* Of a trial that was paused, what an attempt before the last had reported may be lost with its driver
+     * and worker, while it was not acknowledged. */
+    int64_t n_steps = sim_trial_steps(t, budgets[index]);
+    for (int64_t step = budgets[index] ? n_steps - 1 : 0; step < n_steps; step++)
+        if (!newest_report(driver, &row->record, step))
             world_fail(world, "report %lld of trial %llu was lost", (long long)step, (unsigned long long)t);
-    }
 }
 
 void sim_driver_check_end(struct world *world)

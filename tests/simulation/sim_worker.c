@@ -6,7 +6,6 @@
 
 #include "world.h"
 
-#define MAX_STEPS  8
 #define MAX_PARAMS 8
 #define BEAT       (500 * MS)
 
@@ -48,9 +47,10 @@ struct sim_worker {
     bool knows[N_EXPERIMENTS];
 };
 
-int64_t sim_trial_steps(uint64_t trial)
+int64_t sim_trial_steps(uint64_t trial, int64_t budget)
 {
-    return 1 + (int64_t)(rng_mix(trial, 17) % MAX_STEPS);
+    int64_t n = 1 + (int64_t)(rng_mix(trial, 17) % MAX_STEPS);
+    return budget && budget < n ? budget : n;
 }
 
 bool sim_trial_fails(uint64_t trial)
@@ -215,7 +215,7 @@ static void step(struct world *world, size_t at)
         return;
     }
     double value = objective(run);
-    bool last = run->step + 1 >= sim_trial_steps(run->trial);
+    bool last = run->step + 1 >= sim_trial_steps(run->trial, run->budget);
     if (last && sim_trial_fails(run->trial))
         progress(world, at, OUTCOME_FAILED, (double)NAN, false);
     else if (last)
@@ -257,16 +257,20 @@ static void assigned(struct world *world, size_t at, const struct wire_assign *m
         return;
     }
     MUST(message->point.n <= MAX_PARAMS);
-    *run = (struct run){.is_on = true,
-                        .experiment = message->experiment,
-                        .trial = message->trial,
-                        .attempt = message->attempt,
-                        .budget = message->budget,
-                        .n_params = message->point.n,
-                        .crash_at =
-                            world_chance(world, world->faults.crash)
-                                ? (int64_t)rng_below(&world->rng, (uint64_t)sim_trial_steps(message->trial))
-                                : -1};
+    *run = (struct run){
+        .is_on = true,
+        .experiment = message->experiment,
+        .trial = message->trial,
+        .attempt = message->attempt,
+        .budget = message->budget,
+        .n_params = message->point.n,
+        .crash_at =
+            world_chance(world, world->faults.crash)
+                ? (int64_t)rng_below(&world->rng, (uint64_t)sim_trial_steps(message->trial, message->budget))
+                : -1};
+    /* Half of the functions keep a checkpoint, half start anew. */
+    if (rng_mix(message->trial, 31) % 2 && message->done < sim_trial_steps(message->trial, message->budget))
+        run->step = message->done;
     memcpy(run->point, message->point.values, message->point.n * sizeof(double));
     worker->run_generation++;
     schedule(world, at, WORKER_STEP, (int64_t)rng_below(&world->rng, 600 * MS) + 1);

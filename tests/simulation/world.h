@@ -42,14 +42,16 @@ struct happening {
     int64_t key;
     uint64_t first, n;
     struct id from; /* of TO_DRIVER: the worker that sent it, which may be another by now */
-    char *frame;
+    char *frame;    /* or the points of DRIVER_SUGGESTS; freed with the happening */
     size_t size;
 };
 
 struct sim_driver;
 struct sim_worker;
 
-#define N_EXPERIMENTS 2
+#define N_EXPERIMENTS 3
+#define MAX_STEPS     8
+#define MAX_BUDGET    4 /* of the experiment that pauses trials */
 
 struct faults_plan { /* chances of one in a thousand */
     unsigned lost, doubled, worker_death, driver_death, crash;
@@ -114,7 +116,7 @@ size_t sim_worker_find(const struct world *world, struct id id);
 /* The driver was restarted: each notices after a while. */
 void sim_workers_reconnect(struct world *world);
 /* What the training function does in this trial: the same in every attempt. */
-int64_t sim_trial_steps(uint64_t trial);
+int64_t sim_trial_steps(uint64_t trial, int64_t budget);
 bool sim_trial_fails(uint64_t trial);
 
 #endif
