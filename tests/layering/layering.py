@@ -47,7 +47,7 @@ C_LIBRARY = set(
     pthread pwd regex sched search semaphore spawn syslog termios ucontext unistd utime wait wordexp
     arpa/inet netinet/in netinet/tcp net/if linux/limits sys/epoll sys/eventfd sys/file sys/ioctl sys/mman
     sys/prctl sys/random sys/resource sys/select sys/signalfd sys/socket sys/stat sys/statvfs sys/syscall
-    sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/vfs sys/wait linux/futex linux/close_range sys/pidfd execinfo""".split()
+    sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/vfs sys/wait linux/futex linux/close_range sys/pidfd sys/inotify execinfo""".split()
 )
 
 # Pure code: functions of their arguments alone. What it may not include or call.
