@@ -146,7 +146,9 @@ static int load(struct server *server, struct id only, struct err *err)
 {
     struct load load = {.server = server};
     struct store_loader loader = {.experiment = load_experiment, .trial = load_trial, .arg = &load};
-    int rc = store_load(server->store, only, &loader, err);
+    /* The one that this driver is for may yet have to be submitted. */
+    bool is_new = !id_is_none(only) && !store_has_experiment(NULL, server->store, only);
+    int rc = is_new ? 0 : store_load(server->store, only, &loader, err);
     if (rc)
         return rc;
     server->now_ns = clock_ns(CLOCK_MONOTONIC);
