@@ -299,6 +299,7 @@ int engine_resume(struct engine *engine, struct id id, int64_t now_ns, struct er
     if (experiment->state == EXPERIMENT_RUNNING)
         return 0;
     experiment->state = EXPERIMENT_RUNNING;
+    experiment->since_ns = now_ns; /* before its running time is saved with the state */
     experiment->n_failed_in_row = 0;
     experiment->ended_ms = 0;
     (void)engine_lend(engine, experiment->text);
