@@ -235,8 +235,11 @@ static void on_welcome(struct conversation *c, const struct wire_welcome *messag
                          "both sides");
         return;
     }
-    if (c->has_warned)
-        log_info("the driver is back endpoint=%s", c->setup.endpoint);
+    if (!c->was_welcomed)
+        log_info("a worker has joined endpoint=%s slot=%u", c->setup.endpoint, c->setup.slot);
+    else if (c->has_warned)
+        log_info("the driver is back endpoint=%s slot=%u", c->setup.endpoint, c->setup.slot);
+    c->was_welcomed = true;
     c->is_welcomed = true;
     c->has_warned = false;
     c->heartbeat_ns = (int64_t)(message->heartbeat_ms < 10        ? 10
@@ -372,7 +375,8 @@ bool conversation_read(struct conversation *c, int64_t now_ns)
     zmq_msg_t frame;
     int n = 0;
     (void)zmq_msg_init(&frame); /* cannot fail */
-    for (; n < MAX_FRAMES && !c->over.code && link_receive(&frame, &c->link); n++) {
+    /* Not beyond an assignment: what comes after it can wait, and looking for it costs a short trial much. */
+    for (; n < MAX_FRAMES && !c->is_assigned && !c->over.code && link_receive(&frame, &c->link); n++) {
         struct wire_message message;
         struct err err = {0};
         int code = wire_decode(&message, c->decoder, zmq_msg_data(&frame), zmq_msg_size(&frame), &err);

@@ -51,7 +51,7 @@ struct conversation {
     bool is_done;    /* the experiment that it serves is over */
     struct err over; /* code not 0: why this conversation has no future */
 
-    bool is_welcomed;
+    bool is_welcomed, was_welcomed;
     bool owes_heartbeat; /* a stale attempt does not run here: the driver wants to hear it */
     uint64_t greeting;
     int64_t greeted_ns;
@@ -69,7 +69,8 @@ void conversation_close(struct conversation *conversation, int linger_ms);
 /* Tells the driver that the attempt on the page was lost: what a slot's new process begins with. */
 int conversation_confess(struct conversation *conversation, struct err *err);
 
-/* Handles the frames that have come, at most 1000 of them. True if there were any. */
+/* Handles the frames that have come, at most 1000 of them, and none while an assignment waits to be begun.
+ * True if there were any. */
 bool conversation_read(struct conversation *conversation, int64_t now_ns);
 /* Sends what the attempt has reported, and its end. */
 void conversation_write(struct conversation *conversation, int64_t now_ns);

@@ -215,6 +215,8 @@ static void drive(struct session *session)
             next_ns = session->conversation.kill_ns;
             is_restless = false;
         }
+        if (session->conversation.is_assigned) /* the main thread is about to want the conversation back */
+            is_restless = false;
         kill_deaf(session);
         if (!is_restless && !atomic_load(&session->is_wanted))
             sleep_until(session, next_ns, true);
@@ -332,7 +334,6 @@ int session_next(struct attempt **attempt, struct session *session, struct err *
 
 void session_finish(struct session *session)
 {
-    int64_t next_ns;
     session->was_long = clock_now_ns() - atomic_load(&session->begun_ns) >= LONG_NS;
     atomic_store(&session->is_wanted, true);
     if (atomic_load(&session->is_driving))
@@ -341,8 +342,7 @@ void session_finish(struct session *session)
     atomic_store(&session->is_running, false);
     atomic_store(&session->is_wanted, false);
     ring_set_state(session->attempt.ring, RING_ATTENDED);
-    if (session->conversation.is_busy)
-        (void)turn(session, &next_ns);
+    conversation_write(&session->conversation, clock_now_ns());
     (void)pthread_mutex_unlock(&session->lock);
 }
 
