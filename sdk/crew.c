@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,10 +90,16 @@ static bool has_ended(const struct process *process)
 /* Finding the command
  * -------------------------------------------------------------------------------------------------------- */
 
+static bool is_command(const char *path)
+{
+    struct stat what;
+    return !stat(path, &what) && S_ISREG(what.st_mode) && !access(path, X_OK);
+}
+
 /* Beside the library as installed (lib/, lib/TRIPLET/), as built, or in the same folder. */
 static bool find_beside_library(char *path)
 {
-    static const char *const places[] = {"prova", "../bin/prova", "../../bin/prova", "../cli/prova"};
+    static const char *const places[] = {"prova", "../bin/prova", "../../bin/prova", "../prova"};
     Dl_info info;
     char library[PATH_MAX], candidate[PATH_MAX];
     union {
@@ -105,7 +112,7 @@ static bool find_beside_library(char *path)
     slash[1] = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         int size = snprintf(candidate, sizeof candidate, "%s%s", library, places[i]);
-        if (size < (int)sizeof candidate && realpath(candidate, path) && !access(path, X_OK))
+        if (size < (int)sizeof candidate && realpath(candidate, path) && is_command(path))
             return true;
     }
     return false;
