@@ -1,10 +1,8 @@
 /* Starting, watching and ending the driver and the worker process of a prova_lagom. */
 #include "sdk/crew.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,11 +12,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sdk/prova.h"
+#include "sdk/command.h"
 
 extern char **environ;
 
@@ -85,51 +82,6 @@ static bool has_ended(const struct process *process)
 {
     struct pollfd fd = {.fd = process->fd, .events = POLLIN};
     return process->pid && process->fd >= 0 && poll(&fd, 1, 0) > 0;
-}
-
-/* Finding the command
- * -------------------------------------------------------------------------------------------------------- */
-
-static bool is_command(const char *path)
-{
-    struct stat what;
-    return !stat(path, &what) && S_ISREG(what.st_mode) && !access(path, X_OK);
-}
-
-/* Beside the library as installed (lib/, lib/TRIPLET/), as built, or in the same folder. */
-static bool find_beside_library(char *path)
-{
-    static const char *const places[] = {"prova", "../bin/prova", "../../bin/prova", "../prova"};
-    Dl_info info;
-    char library[PATH_MAX], candidate[PATH_MAX];
-    union {
-        const char *(*function)(void);
-        void *address;
-    } here = {.function = prova_version};
-    if (!dladdr(here.address, &info) || !info.dli_fname || !realpath(info.dli_fname, library))
-        return false;
-    char *slash = strrchr(library, '/');
-    slash[1] = '\0';
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        int size = snprintf(candidate, sizeof candidate, "%s%s", library, places[i]);
-        if (size < (int)sizeof candidate && realpath(candidate, path) && is_command(path))
-            return true;
-    }
-    return false;
-}
-
-static int find_command(char *path, struct err *err)
-{
-    const char *given = getenv("PROVA_BIN");
-    if (given && *given) {
-        if (!realpath(given, path) || access(path, X_OK))
-            return err_set(err, ERR_NOT_FOUND, "PROVA_BIN=%.150s cannot be executed: %s", given,
-                           strerror(errno));
-        return ERR_OK;
-    }
-    if (!find_beside_library(path))
-        (void)strcpy(path, "prova"); /* the PATH is searched when it is started */
-    return ERR_OK;
 }
 
 /* The driver
@@ -321,7 +273,7 @@ static int start_own_driver(struct crew *crew, struct err *err)
     if (snprintf(crew->database, sizeof crew->database, "%s", crew->setup.database) >=
         (int)sizeof crew->database)
         return err_set(err, ERR_INVALID, "the database's path is too long");
-    int rc = find_command(crew->command, err);
+    int rc = command_find(crew->command, err);
     if (rc == ERR_OK)
         rc = make_endpoint(crew, err);
     if (rc == ERR_OK)

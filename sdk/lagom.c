@@ -30,6 +30,7 @@
 #include "sdk/env_trial.h"
 #include "sdk/git.h"
 #include "sdk/result.h"
+#include "sdk/unfinished.h"
 #include "worker/worker.h"
 
 enum { ANSWER_TIMEOUT_MS = 15000, STATUS_INTERVAL_MS = 100, CLOCK_MS = 1000 };
@@ -39,7 +40,8 @@ struct run {
     struct config_local local;
     const char *driver; /* endpoint of a driver that runs already; NULL: our own */
     struct id experiment;
-    char *spec_json;
+    char *spec_json; /* to be submitted; NULL: the experiment is there and is to be resumed */
+    int n_workers;
     struct crew *crew;
     struct client *client;
     struct display display;
@@ -197,6 +199,11 @@ static int ask_submit(struct run *run, struct err *err)
     return rc;
 }
 
+static int ask_resume(struct run *run, struct err *err)
+{
+    return client_resume(run->client, run->experiment, ANSWER_TIMEOUT_MS, err);
+}
+
 static int ask_cancel(struct run *run, struct err *err)
 {
     return client_cancel(run->client, run->experiment, ANSWER_TIMEOUT_MS, err);
@@ -267,9 +274,45 @@ static int follow(struct run *run, struct err *err)
 /* One run
  * -------------------------------------------------------------------------------------------------------- */
 
+/* A new experiment of this spec, which it takes. */
+static int begin_new(struct run *run, struct spec *spec)
+{
+    struct text json = {0};
+    run->experiment = id_new();
+    if (!spec->has_seed) {
+        memcpy(&spec->seed, id_new().bytes, sizeof spec->seed);
+        spec->seed >>= 33; /* short enough to be typed */
+        spec->has_seed = true;
+    }
+    spec_write_json(&json, spec);
+    run->spec_json = text_take(&json);
+    result_set_experiment(run->result, run->experiment, spec);
+    if (!run->spec_json)
+        result_fail(run->result, ERR_NOMEM, "out of memory");
+    return run->spec_json ? ERR_OK : ERR_NOMEM;
+}
+
+/* Goes on with `earlier`, which it takes. The function must find there what it asks for. */
+static int begin_again(struct run *run, const struct spec *spec, struct spec *earlier)
+{
+    const struct param *params = spec->space->params;
+    result_set_experiment(run->result, run->experiment, earlier);
+    for (size_t i = 0; i < spec->space->n_params; i++) {
+        if (space_find(earlier->space, params[i].name) < 0) {
+            result_fail(
+                run->result, ERR_INVALID,
+                "the unfinished experiment '%s' has no parameter '%s': give the changed one another name",
+                spec->name, params[i].name);
+            return ERR_INVALID;
+        }
+    }
+    return ERR_OK;
+}
+
 static int prepare(struct run *run, const prova_config *config)
 {
-    struct spec *spec = NULL;
+    struct spec *spec = NULL, *earlier = NULL;
+    struct err err = {0};
     char *faults;
     int rc = config_compile(&spec, &faults, config);
     if (rc) {
@@ -277,19 +320,19 @@ static int prepare(struct run *run, const prova_config *config)
         free(faults);
         return rc;
     }
-    run->experiment = id_new();
-    if (!spec->has_seed) {
-        memcpy(&spec->seed, id_new().bytes, sizeof spec->seed);
-        spec->seed >>= 33; /* short enough to be typed */
-        spec->has_seed = true;
+    run->n_workers = (int)spec->workers;
+    if (run->local.resume)
+        rc = unfinished_find(&run->experiment, &earlier, spec->name, run->driver, run->local.database, &err);
+    if (rc) {
+        result_fail(run->result, rc, "%s", err.text);
+        spec_destroy(spec);
+        return rc;
     }
-    struct text json = {0};
-    spec_write_json(&json, spec);
-    run->spec_json = text_take(&json);
-    result_set_experiment(run->result, run->experiment, spec);
-    if (!run->spec_json)
-        result_fail(run->result, ERR_NOMEM, "out of memory");
-    return run->spec_json ? ERR_OK : ERR_NOMEM;
+    if (!earlier)
+        return begin_new(run, spec);
+    rc = begin_again(run, spec, earlier);
+    spec_destroy(spec);
+    return rc;
 }
 
 static int start(struct run *run, prova_train_fn train, void *arg, struct err *err)
@@ -302,12 +345,12 @@ static int start(struct run *run, prova_train_fn train, void *arg, struct err *e
                                .say_arg = run};
     int rc = crew_start(&run->crew, &setup, err);
     if (rc == ERR_OK)
-        rc = crew_start_worker(run->crew, (int)result_spec(run->result)->workers, train, arg, err);
+        rc = crew_start_worker(run->crew, run->n_workers, train, arg, err);
     if (rc == ERR_OK)
         rc = client_connect(&run->client, crew_endpoint(run->crew), err);
     if (rc == ERR_OK)
         rc = open_events(run, err);
-    return rc == ERR_OK ? request(run, ask_submit, err) : rc;
+    return rc == ERR_OK ? request(run, run->spec_json ? ask_submit : ask_resume, err) : rc;
 }
 
 /* What it all came to. `err` is why it could not be followed to its end, if so. */

@@ -72,11 +72,6 @@ void result_set_experiment(prova_result *result, struct id id, struct spec *spec
     (void)id_format(id, result->id);
 }
 
-const struct spec *result_spec(const prova_result *result)
-{
-    return result->spec;
-}
-
 void result_fail(prova_result *result, int code, const char *format, ...)
 {
     if (result->code)

@@ -24,6 +24,4 @@ int result_set_single(prova_result *result, int64_t trial, const double *point, 
 void result_fail(prova_result *result, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-const struct spec *result_spec(const prova_result *result); /* NULL: none yet. Lends */
-
 #endif
