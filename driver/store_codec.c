@@ -177,7 +177,9 @@ int point_read_json(double *point, const struct space *space, const char *json, 
     json_t *object = json_loads(json, 0, &error);
     int rc = 0;
     size_t n_found = 0;
-    if (!json_is_object(object))
+    if (!object && (!error.text[0] || json_error_code(&error) == json_error_out_of_memory))
+        rc = err_set(err, ERR_NOMEM, "out of memory");
+    else if (!json_is_object(object))
         rc = err_set(err, ERR_INVALID, "parameters are no JSON object: %.100s", error.text);
     for (size_t i = 0; !rc && i < space->n_params; i++) {
         const json_t *value = json_object_get(object, space->params[i].name);

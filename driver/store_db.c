@@ -244,6 +244,12 @@ const char *db_text(sqlite3_stmt *statement, int column)
     return text ? text : "";
 }
 
+int db_check_row(sqlite3_stmt *statement, struct err *err)
+{
+    int code = sqlite3_errcode(sqlite3_db_handle(statement));
+    return code == SQLITE_NOMEM ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
 double db_double(sqlite3_stmt *statement, int column)
 {
     return sqlite3_column_type(statement, column) == SQLITE_NULL ? (double)NAN

@@ -37,8 +37,11 @@ int db_next(sqlite3_stmt *statement, struct err *err);
 void db_bind_text(sqlite3_stmt *statement, int index, const char *text);
 /* 0 becomes NULL: what has not happened yet has no time. */
 void db_bind_time(sqlite3_stmt *statement, int index, int64_t time_ms);
-/* "" for NULL. Lends until the statement is stepped. */
+/* "" for NULL, and if there is no memory for it: db_check_row, before anything depends on it. Lends until the
+ * statement is stepped. */
 const char *db_text(sqlite3_stmt *statement, int column);
+/* After the texts of a row were read: 0 or ERR_NOMEM. */
+int db_check_row(sqlite3_stmt *statement, struct err *err);
 /* NaN for NULL. */
 double db_double(sqlite3_stmt *statement, int column);
 

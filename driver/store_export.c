@@ -88,7 +88,10 @@ static void csv_times_and_texts(struct text *text, sqlite3_stmt *row)
 static void csv_params(struct document *document, const struct space *space, double *point,
                        struct text *field, sqlite3_stmt *row)
 {
-    int rc = point_read_json(point, space, db_text(row, T_PARAMS), document->err);
+    const char *params = db_text(row, T_PARAMS);
+    int rc = db_check_row(row, document->err);
+    if (!rc)
+        rc = point_read_json(point, space, params, document->err);
     if (rc)
         document->failed = rc;
     for (size_t i = 0; !rc && i < space->n_params; i++) {
@@ -145,7 +148,10 @@ static struct spec *read_spec(struct document *document)
     struct spec *spec = NULL;
     sqlite3_stmt *get = document_prepare(document, "SELECT spec_json FROM experiments WHERE key = ?1");
     if (document_next(document, get)) {
-        int rc = spec_read_json(&spec, db_text(get, 0), document->err);
+        const char *spec_json = db_text(get, 0);
+        int rc = db_check_row(get, document->err);
+        if (!rc)
+            rc = spec_read_json(&spec, spec_json, document->err);
         if (rc)
             document->failed = rc;
     }

@@ -81,7 +81,10 @@ static int read_workers(struct load *load, struct err *err)
             if (!load->workers)
                 rc = err_set(err, ERR_NOMEM, "out of memory");
         }
-        if (!rc && id_parse(&load->workers[key], db_text(get, 1)))
+        const char *id = db_text(get, 1);
+        if (!rc)
+            rc = db_check_row(get, err);
+        if (!rc && id_parse(&load->workers[key], id))
             rc = err_set(err, ERR_INVALID, "worker %zu has no valid id in the database", key);
     }
     (void)sqlite3_finalize(get); /* repeats the error of the step */
@@ -144,7 +147,10 @@ static int load_trial(struct load *load, int64_t key, const struct space *space,
         .point = load->point,
         .n_reports = (uint64_t)sqlite3_column_int64(row, T_N_REPORTS),
     };
-    int rc = point_read_json(load->point, space, db_text(row, T_PARAMS), err);
+    const char *params = db_text(row, T_PARAMS);
+    int rc = db_check_row(row, err);
+    if (!rc)
+        rc = point_read_json(load->point, space, params, err);
     if (!rc)
         rc = load_curve(load, &trial, err);
     if (rc) {
@@ -189,9 +195,10 @@ static int load_experiment(struct load *load, struct err *err)
         .spec_json = db_text(row, E_SPEC),
         .source = db_text(row, E_SOURCE),
     };
-    int rc = id_parse(&record.id, db_text(row, E_ID));
-    if (rc)
-        (void)err_set(err, rc, "its id is not valid");
+    const char *id = db_text(row, E_ID);
+    int rc = db_check_row(row, err);
+    if (!rc && id_parse(&record.id, id))
+        rc = err_set(err, ERR_INVALID, "its id is not valid");
     if (!rc)
         rc = spec_read_json(&spec, record.spec_json, err);
     if (!rc) /* the callback's own: the trials are read with ours, whatever it does with it */

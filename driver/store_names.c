@@ -202,10 +202,14 @@ static int load_experiment(struct experiment **out, struct names *names, int64_t
     sqlite3_stmt *get = names->statements[GET_SPEC];
     (void)sqlite3_bind_int64(get, 1, key); /* cannot fail: a number at an index of its own */
     int rc = db_next(get, err);
-    if (rc == 1)
-        rc = add_experiment(out, names, key, db_text(get, 0), err);
-    else if (!rc)
+    if (rc == 1) {
+        const char *spec_json = db_text(get, 0);
+        rc = db_check_row(get, err);
+        if (!rc)
+            rc = add_experiment(out, names, key, spec_json, err);
+    } else if (!rc) {
         rc = err_set(err, ERR_NOT_FOUND, "the database has no experiment %lld any more", (long long)key);
+    }
     (void)sqlite3_reset(get); /* its own error, if any, is told */
     return rc;
 }

@@ -42,7 +42,11 @@ static int read_found(struct query_experiment *found, sqlite3_stmt *row, struct 
     found->key = sqlite3_column_int64(row, 0);
     found->state = (enum experiment_state)sqlite3_column_int(row, 2);
     (void)snprintf(found->name, sizeof found->name, "%s", db_text(row, 3)); /* a longer name is cut */
-    if (id_parse(&found->id, db_text(row, 1)))
+    const char *id = db_text(row, 1);
+    int rc = db_check_row(row, err);
+    if (rc)
+        return rc;
+    if (id_parse(&found->id, id))
         return err_set(err, ERR_INVALID, "experiment '%.100s' has no valid id in the database", found->name);
     return 0;
 }
