@@ -42,6 +42,8 @@ int document_begin(struct document *document, struct query *query, const char *e
 {
     *document = (struct document){.query = query, .sink = sink, .err = err};
     document->has_driver = !store_find_driver(&document->driver, query->path);
+    if (!sqlite3_get_autocommit(query->db)) /* the end of the last one had no memory */
+        (void)db_exec(query->db, "ROLLBACK", NULL);
     document->failed = db_exec(query->db, "BEGIN", err);
     if (!document->failed && !is_about_all)
         document->failed = query_find(&document->experiment, query, experiment, err);
