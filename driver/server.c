@@ -491,7 +491,8 @@ void server_destroy(struct server *server)
     struct err err = {0};
     clerk_destroy(server->clerk);
     advisor_destroy(server->advisor);
-    if (store_close(server->store, &err))
+    bool is_known = server->store && store_failure(server->store, NULL); /* server_run has returned it */
+    if (store_close(server->store, &err) && !is_known)
         log_error("database not closed cleanly reason=\"%s\"", err.text);
     engine_destroy(server->engine); /* after the store and the advisor, which borrow specs */
     outbox_destroy(server->outbox);

@@ -2,10 +2,13 @@
  * watch and stop. What peers get that do not behave is in test_peers.c. */
 #include <check.h>
 #include <math.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <zmq.h>
 
 #include "core/experiment.h"
 #include "tests/server/rig.h"
@@ -520,6 +523,53 @@ START_TEST(everybody_is_told_when_the_driver_stops)
 }
 END_TEST
 
+/* Files may not grow any more, as on a full disk. */
+static void fill_disk(bool is_full)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = is_full ? 4096 : limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(a_full_disk_ends_the_driver_and_nothing_is_lost)
+{
+    struct wire_assign assign;
+    signal(SIGXFSZ, SIG_IGN);
+    worker_greet(&a, one);
+    ck_assert_int_eq(client_ask_submit(&client, one, sweep(2, "")), 0);
+    worker_expect_assign(&assign, &a);
+    double x = assign.point.values[0];
+    assign.point.values = &x;
+    fill_disk(true);
+    worker_end(&a, &assign, OUTCOME_COMPLETED, 0.5);
+    int got;
+    while ((got = peer_next(&a, 10000)) != WIRE_BYE)
+        ck_assert_msg(got == WIRE_ASSIGN || got == WIRE_EXPERIMENT, "%s",
+                      wire_type_name((enum wire_type)got));
+    ck_assert_int_eq(a.got.bye.code, ERR_CLOSED);
+    ck_assert_uint_gt(a.got.bye.text.size, 0);
+    close_peers();
+    ck_assert_int_eq(pthread_join(rig.thread, NULL), 0);
+    ck_assert_int_lt(rig.result, 0);
+    ck_assert_uint_gt(strlen(rig.err.text), 0);
+    server_destroy(rig.server);
+    fill_disk(false);
+    rig_start(&rig, NULL);
+    peer_open_client(&client, &rig);
+    peer_open_worker(&a, &rig, worker_a);
+    peer_open_worker(&b, &rig, worker_b);
+    a.seq = 0;
+    worker_hello(&a, one, 1);
+    hold(&a, &assign);
+    peer_expect(&a, WIRE_WELCOME);
+    worker_end(&a, &assign, OUTCOME_COMPLETED, 0.5);
+    ck_assert_int_eq(run_to_the_end(&a), 1);
+    client_watch_all(&client, one);
+    ck_assert_uint_eq(client_wait_state(&client, EXPERIMENT_COMPLETED).n_completed, 2);
+}
+END_TEST
+
 START_TEST(many_workers_at_one_time)
 {
     enum { N = 200 };
@@ -531,11 +581,19 @@ START_TEST(many_workers_at_one_time)
     for (int k = 0; k < N; k++)
         peer_expect(&workers[k], WIRE_WELCOME);
     ck_assert_int_eq(client_ask_submit(&client, one, sweep(10 * N, "")), 0);
-    struct wire_assign assign;
-    for (int round = 0; round < 10; round++) {
+    zmq_pollitem_t items[N];
+    for (int k = 0; k < N; k++)
+        items[k] = (zmq_pollitem_t){.socket = workers[k].socket, .events = ZMQ_POLLIN};
+    for (int n_ended = 0; n_ended < 10 * N;) {
+        ck_assert_int_gt(zmq_poll(items, N, 10000), 0);
         for (int k = 0; k < N; k++) {
-            worker_expect_assign(&assign, &workers[k]);
-            worker_end(&workers[k], &assign, OUTCOME_COMPLETED, 0.5);
+            while (items[k].revents && peer_next(&workers[k], 0)) {
+                struct wire_assign assign = workers[k].got.assign;
+                if (workers[k].got.type != WIRE_ASSIGN)
+                    continue;
+                worker_end(&workers[k], &assign, OUTCOME_COMPLETED, 0.5);
+                n_ended++;
+            }
         }
     }
     client_watch_all(&client, one);
@@ -575,6 +633,7 @@ int main(void)
     tcase_add_test(all, a_driver_of_one_experiment_may_wait_for_it);
     tcase_add_test(all, documents_are_answered);
     tcase_add_test(all, everybody_is_told_when_the_driver_stops);
+    tcase_add_test(all, a_full_disk_ends_the_driver_and_nothing_is_lost);
     tcase_add_test(all, many_workers_at_one_time);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
