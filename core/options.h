@@ -7,7 +7,7 @@
 #include "core/faults.h"
 
 /* A plug-in as the user chose it: `search: {name: tpe, gamma: 0.1}`. Nested settings have dotted keys
- * (`counts: {lr: 5}` is the key "counts.lr"). */
+ * (`counts: {lr: 5}` is the key "counts.lr"); a list is its JSON text (`features: [a, b]` is ["a","b"]). */
 struct setting {
     char *key;
     char *text;

@@ -50,11 +50,24 @@ void param_write_json(struct text *text, const struct param *param, double value
     }
 }
 
+/* A list longer than this gets no "did you mean": each fault of a hostile file would search all of it. */
+#define MAX_OFFERED 256
+
+static int refuse_choice(struct err *err, const struct param *param, const char *string, bool is_number)
+{
+    struct nearest nearest = nearest_begin(string);
+    bool may_offer = !is_number && param->n_choices <= MAX_OFFERED;
+    for (size_t i = 0; may_offer && i < param->n_choices; i++)
+        nearest_offer(&nearest, param->choices[i].text);
+    const char *name = nearest.name;
+    return err_set(err, ERR_INVALID, "'%.80s' is no value of '%s'%s%.80s%s", string, param->name,
+                   name ? "; did you mean '" : "", name ? name : "", name ? "'?" : "");
+}
+
 static int read_choice(double *value, const struct param *param, const char *string, struct err *err)
 {
     double number;
     bool is_number = number_read(&number, string) != NUMBER_NONE;
-    struct nearest nearest = nearest_begin(string);
     for (size_t i = 0; i < param->n_choices; i++) {
         const struct choice *choice = &param->choices[i];
         bool numeric = choice->type == CHOICE_DOUBLE || choice->type == CHOICE_INT;
@@ -62,11 +75,8 @@ static int read_choice(double *value, const struct param *param, const char *str
             *value = (double)i;
             return 0;
         }
-        nearest_offer(&nearest, choice->text);
     }
-    const char *name = is_number ? NULL : nearest.name;
-    return err_set(err, ERR_INVALID, "'%.80s' is no value of '%s'%s%s%s", string, param->name,
-                   name ? "; did you mean '" : "", name ? name : "", name ? "'?" : "");
+    return refuse_choice(err, param, string, is_number);
 }
 
 static int refuse_range(struct err *err, const struct param *param, const char *string)

@@ -74,8 +74,8 @@ int spec_parse(struct spec **spec, const char *text, size_t size, const char *fi
 int spec_read(struct spec **spec, char **source, const char *path, const struct override *overrides,
               size_t n_overrides, struct faults *faults, struct err *err);
 
-/* The whole of it as one JSON object that spec_parse reads back to an equal spec; all defaults written out.
- */
+/* The whole of it as one JSON object that spec_parse reads back to an equal spec; all defaults written out. A
+ * training function that a program holds itself (TRAIN_FUNCTION) is `train: {kind: function}` in it. */
 void spec_write_json(struct text *out, const struct spec *spec);
 
 /* A spec with all defaults and an empty space. */

@@ -18,6 +18,22 @@ void set_string(struct reader *r, char **target, const char *text)
     *target = copy;
 }
 
+#define MAX_SUGGESTIONS 100
+#define MAX_FAULTS      2000 /* faults_write tells 1000 */
+
+bool goes_on(const struct reader *r)
+{
+    return r->code == 0 && r->faults->n < MAX_FAULTS;
+}
+
+struct nearest nearest_in_file(const struct reader *r, const char *word)
+{
+    struct nearest nearest = nearest_begin(word);
+    if (r->faults->n >= MAX_SUGGESTIONS)
+        nearest.limit = 0;
+    return nearest;
+}
+
 bool count_values(struct reader *r, const struct yaml *node, size_t n)
 {
     r->n_values += n;
@@ -48,7 +64,7 @@ void fault_unknown_key(struct reader *r, const struct yaml_pair *pair, const cha
 static void read_pair(struct reader *r, void *out, const struct field *fields, size_t n_fields,
                       const char *what, const struct yaml_pair *pair)
 {
-    struct nearest nearest = nearest_begin(pair->key->text);
+    struct nearest nearest = nearest_in_file(r, pair->key->text);
     for (size_t i = 0; i < n_fields; i++) {
         if (strcmp(fields[i].name, pair->key->text) == 0) {
             if (is_given(r, pair))
@@ -67,7 +83,7 @@ void read_fields(struct reader *r, void *out, const struct field *fields, size_t
         yaml_fault(r->faults, map, "%s must be a map of keys and values", what ? what : "a sweep file");
         return;
     }
-    for (size_t i = 0; i < map->n; i++)
+    for (size_t i = 0; i < map->n && goes_on(r); i++)
         read_pair(r, out, fields, n_fields, what, &map->pairs[i]);
 }
 
@@ -149,7 +165,7 @@ static void fault_choice(struct reader *r, const struct field *field, const stru
 {
     struct text must_be = {0};
     char names[8][32];
-    struct nearest nearest = nearest_begin(pair->value->text);
+    struct nearest nearest = nearest_in_file(r, pair->value->text);
     const char *at = field->choices;
     for (size_t i = 0; i < 8 && *at; i++) {
         size_t n = strcspn(at, "|");

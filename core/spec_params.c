@@ -56,7 +56,7 @@ static const struct yaml *place_of(const struct entry *e, enum key key)
 
 static void find_key(struct entry *e, const struct yaml_pair *pair)
 {
-    struct nearest nearest = nearest_begin(pair->key->text);
+    struct nearest nearest = nearest_in_file(e->r, pair->key->text);
     for (int i = 0; i < N_KEYS; i++) {
         if (strcmp(key_names[i], pair->key->text) == 0) {
             if (is_given(e->r, pair))
@@ -244,7 +244,7 @@ static void read_choices(struct entry *e, const struct yaml *const *nodes, size_
         e->r->code = ERR_NOMEM;
         return;
     }
-    for (size_t i = 0; i < n && e->r->code == 0; i++)
+    for (size_t i = 0; i < n && goes_on(e->r); i++)
         add_choice(e, nodes[i]);
     bool are_all = e->param.n_choices == n && are_sortable(&e->param);
     if (e->param.type == PARAM_DISCRETE && are_all)
@@ -320,7 +320,7 @@ static void read_entry(struct entry *e)
                    "'%s' must be a map, e.g. {min: 0.1, max: 1}, {values: [a, b]} or {value: 1}", name->text);
         return;
     }
-    for (size_t i = 0; i < value->n; i++)
+    for (size_t i = 0; i < value->n && goes_on(e->r); i++)
         find_key(e, &value->pairs[i]);
     read_type(e);
     check_keys(e);
@@ -360,7 +360,7 @@ void read_parameters(struct reader *r, void *target, const struct field *field, 
         yaml_fault(r->faults, map, "more than %d parameters", MAX_PARAMS);
         return;
     }
-    for (size_t i = 0; i < map->n && r->code == 0; i++)
+    for (size_t i = 0; i < map->n && goes_on(r); i++)
         add_entry(r, &map->pairs[i]);
     read_conditions(r, map);
     struct err err;

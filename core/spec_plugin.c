@@ -92,7 +92,7 @@ static void read_setting(struct reader *r, struct plugin *plugin, const char *ke
 
 void read_settings(struct reader *r, struct plugin *plugin, const char *prefix, const struct yaml *map)
 {
-    for (size_t i = 0; i < map->n; i++) {
+    for (size_t i = 0; i < map->n && goes_on(r); i++) {
         const struct yaml_pair *pair = &map->pairs[i];
         if (!is_given(r, pair))
             continue;

@@ -46,6 +46,11 @@ void read_double(struct reader *r, void *target, const struct field *field, cons
 void read_string(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
 void read_choice(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
 
+/* Begins a search for what the user meant by `word`; in a file with very many faults it finds nothing,
+ * quickly. */
+struct nearest nearest_in_file(const struct reader *r, const char *word);
+/* False when memory is out, or when there are more faults than anybody is told: then the rest is not read. */
+bool goes_on(const struct reader *r);
 /* Is there anything to read? Empty values are faults, nulls are not. */
 bool is_given(struct reader *r, const struct yaml_pair *pair);
 void fault_unknown_key(struct reader *r, const struct yaml_pair *pair, const char *what,

@@ -77,7 +77,7 @@ static void read_condition(struct link *link, struct condition *condition)
         link->r->code = ERR_NOMEM;
         return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && goes_on(link->r); i++)
         add_value(link, condition, is_list ? value->items[i] : value);
 }
 
@@ -118,7 +118,7 @@ static void fault_parent(struct link *link)
     const char *name = link->pair->key->text;
     if (yaml_find(link->parameters, name)) /* it is there, but faulty itself */
         return;
-    struct nearest nearest = nearest_begin(name);
+    struct nearest nearest = nearest_in_file(link->r, name);
     for (size_t i = 0; i < link->parameters->n; i++)
         nearest_offer(&nearest, link->parameters->pairs[i].key->text);
     const char *meant = nearest.name;
@@ -135,7 +135,7 @@ static void read_when(struct reader *r, const struct yaml *parameters, const str
     }
     struct space *space = r->spec->space;
     int at = space_find(space, child->key->text);
-    for (size_t i = 0; i < when->n && r->code == 0; i++) {
+    for (size_t i = 0; i < when->n && goes_on(r); i++) {
         const struct yaml_pair *pair = &when->pairs[i];
         struct link link = {r, parameters, pair, child->key->text, at >= 0 ? &space->params[at] : NULL, 0};
         int parent = space_find(space, pair->key->text);
@@ -151,7 +151,7 @@ static void read_when(struct reader *r, const struct yaml *parameters, const str
 
 void read_conditions(struct reader *r, const struct yaml *parameters)
 {
-    for (size_t i = 0; i < parameters->n && r->code == 0; i++) {
+    for (size_t i = 0; i < parameters->n && goes_on(r); i++) {
         const struct yaml_pair *pair = &parameters->pairs[i];
         const struct yaml_pair *when = yaml_find_given(pair->value, "when");
         if (when && !yaml_is_empty(when->value)) /* whose fault is there already */
