@@ -1,6 +1,8 @@
 """What a no-op trial costs in Optuna: ask, one report, tell, by several processes on one storage.
 
-    optuna_noop.py DIR sqlite|journal PROCESSES TRIALS
+    optuna_noop.py DIR sqlite|journal default|random PROCESSES TRIALS
+
+The sampler is the one that Optuna takes by itself, or the random one.
 
 Prints {"version", "cpu_us_per_trial", "trials_per_s"}. CPU is that of the processes while they run trials: neither the
 interpreter's start nor the import of Optuna is counted.
@@ -41,8 +43,8 @@ def cpu_s():
     return usage.ru_utime + usage.ru_stime
 
 
-def work(directory, kind, n_trials, seed, barrier, results):
-    sampler = optuna.samplers.RandomSampler(seed=seed)
+def work(directory, kind, sampler, n_trials, seed, barrier, results):
+    sampler = optuna.samplers.RandomSampler(seed=seed) if sampler == "random" else None
     study = optuna.load_study(study_name="noop", storage=open_storage(directory, kind), sampler=sampler)
     barrier.wait()
     begin = time.monotonic()
@@ -52,15 +54,15 @@ def work(directory, kind, n_trials, seed, barrier, results):
 
 
 def main():
-    directory, kind = sys.argv[1:3]
-    n_processes, n_trials = map(int, sys.argv[3:5])
+    directory, kind, sampler = sys.argv[1:4]
+    n_processes, n_trials = map(int, sys.argv[4:6])
     optuna.create_study(study_name="noop", storage=open_storage(directory, kind))
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(n_processes)
     results = context.Queue()
     share = n_trials // n_processes
     workers = [
-        context.Process(target=work, args=(directory, kind, share, seed, barrier, results))
+        context.Process(target=work, args=(directory, kind, sampler, share, seed, barrier, results))
         for seed in range(n_processes)
     ]
     for worker in workers:
