@@ -9,7 +9,11 @@
  *   - else when a report is made more than URGENT_NS after the trial's begin, or the ring is half full.
  *
  * So a long trial is served within microseconds, except the first one after short ones, which waits for its
- * first report or WATCH_NS; and short ones run at the full speed of the main thread. */
+ * first report or WATCH_NS; and short ones run at the full speed of the main thread.
+ *
+ * The session's thread sleeps without the lock, so that the main thread can send a result without waking it
+ * first. Whatever it slept on, it looks at nothing before it has the lock again and knows that a trial runs.
+ */
 #include "worker/session.h"
 
 #include <errno.h>
@@ -36,12 +40,11 @@ struct session {
     struct attempt attempt;
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t lock; /* of the conversation */
-    int wake_fd;          /* eventfd: interrupts the sleep of whoever drives */
+    pthread_mutex_t lock;   /* of the conversation */
+    int main_fd, thread_fd; /* eventfds: interrupt the sleep of the one and the other */
 
     _Atomic bool is_leaving;
-    _Atomic bool is_wanted;  /* by the main thread: the session's thread is to let go */
-    _Atomic bool is_driving; /* the session's thread drives */
+    _Atomic bool is_driving; /* the session's thread drives, or sleeps while it does */
 
     /* When the session's thread takes over. */
     pthread_mutex_t watch_lock;
@@ -54,16 +57,17 @@ struct session {
     _Atomic int64_t begun_ns;
 };
 
-static void wake(struct session *session)
+static void wake(int event_fd)
 {
     uint64_t one = 1;
-    (void)!write(session->wake_fd, &one, sizeof one); /* full means that it is readable already */
+    (void)!write(event_fd, &one, sizeof one); /* full means that it is readable already */
 }
 
 void session_leave(struct session *session)
 {
     atomic_store(&session->is_leaving, true);
-    wake(session);
+    wake(session->main_fd);
+    wake(session->thread_fd);
 }
 
 /* Taking turns */
@@ -91,7 +95,7 @@ static void notify(void *arg, enum ring_state state, bool urgent)
     struct ring *ring = session->attempt.ring;
     if (state == RING_SLEEPING) {
         ring_set_state(ring, RING_ATTENDED); /* another may do the same at once: one wake-up too many */
-        wake(session);
+        wake(session->thread_fd);
     } else if (urgent || clock_now_ns() - atomic_load(&session->begun_ns) > URGENT_NS) {
         hand_over(session);
     }
@@ -119,45 +123,40 @@ static bool has_reports(struct session *session)
            conversation->outbox.bytes <= OUTBOX_MAX_BYTES && !ring_is_empty(session->attempt.ring);
 }
 
-static void take_wake(struct session *session)
+/* What both threads sleep on, each with an eventfd of its own. */
+struct sleep {
+    struct pollfd fds[4];
+    int64_t until_ns;
+};
+
+static struct sleep sleep_make(const struct session *session, int event_fd, int64_t until_ns)
 {
-    uint64_t count;
-    (void)!read(session->wake_fd, &count, sizeof count); /* empty if another thread has read it */
+    const struct conversation *conversation = &session->conversation;
+    return (struct sleep){.fds = {{.fd = conversation->link.fd, .events = POLLIN},
+                                  {.fd = conversation->link.monitor_fd, .events = POLLIN},
+                                  {.fd = conversation->setup.output_fd, .events = POLLIN},
+                                  {.fd = event_fd, .events = POLLIN}},
+                          .until_ns = until_ns};
 }
 
-/* Sleeps until something comes, or until next_ns. `is_mine`: the caller is the session's thread, and a trial
- * runs. */
-static void sleep_until(struct session *session, int64_t next_ns, bool is_mine)
+static void sleep_take(struct sleep *sleep)
 {
-    struct conversation *conversation = &session->conversation;
-    int64_t now_ns = clock_now_ns();
-    bool is_paced = is_mine && now_ns < conversation->pace_ns;
-    if (is_paced)
-        next_ns = clock_min(next_ns, conversation->pace_ns);
-    if (is_mine && !is_paced) {
-        ring_set_state(session->attempt.ring, RING_SLEEPING);
-        if (has_reports(session) || atomic_load(&session->is_wanted))
-            next_ns = 0;
-    }
-    struct pollfd fds[] = {
-        {.fd = conversation->link.fd, .events = POLLIN},
-        {.fd = conversation->link.monitor_fd, .events = POLLIN},
-        {.fd = session->wake_fd, .events = POLLIN},
-        {.fd = conversation->setup.output_fd, .events = POLLIN},
-    };
-    int64_t left_ns = next_ns > now_ns ? next_ns - now_ns : 0;
+    int64_t now_ns = clock_now_ns(), left_ns = sleep->until_ns > now_ns ? sleep->until_ns - now_ns : 0;
     struct timespec timeout = {.tv_sec = left_ns / NS_PER_S, .tv_nsec = left_ns % NS_PER_S};
-    int n = ppoll(fds, 4, next_ns == NEVER ? NULL : &timeout, NULL);
-    if (is_mine)
-        ring_set_state(session->attempt.ring, RING_ATTENDED);
-    if (n <= 0)
-        return; /* time is up, or a signal came */
-    if (fds[1].revents)
-        conversation_look(conversation, clock_now_ns());
-    if (fds[2].revents)
-        take_wake(session);
-    if (fds[3].revents)
-        conversation_drain_output(conversation);
+    uint64_t count;
+    if (ppoll(sleep->fds, 4, sleep->until_ns == NEVER ? NULL : &timeout, NULL) < 0)
+        sleep->fds[1].revents = sleep->fds[2].revents = sleep->fds[3].revents = 0; /* a signal came */
+    if (sleep->fds[3].revents)
+        (void)!read(sleep->fds[3].fd, &count, sizeof count); /* only to empty it */
+}
+
+/* What came meanwhile, but for frames: these are looked for in any case. */
+static void sleep_settle(const struct sleep *sleep, struct session *session)
+{
+    if (sleep->fds[1].revents)
+        conversation_look(&session->conversation, clock_now_ns());
+    if (sleep->fds[2].revents)
+        conversation_drain_output(&session->conversation);
 }
 
 /* The last word to the driver, and the code and text for whoever started the worker. */
@@ -197,34 +196,61 @@ static void kill_deaf(struct session *session)
     _exit(EXIT_SUCCESS);
 }
 
-/* The session's thread: until the main thread wants the conversation back. */
-static void drive(struct session *session)
+/* One round of the session's thread, while a trial runs. True if it need not sleep before the next one. */
+static bool serve_trial(struct session *session, int64_t *next_ns)
+{
+    struct conversation *conversation = &session->conversation;
+    bool is_restless = turn(session, next_ns);
+    if (conversation->over.code) {
+        conversation_leave(conversation, clock_now_ns());
+        ring_close(session->attempt.ring);
+        *next_ns = conversation->kill_ns;
+        is_restless = false;
+    }
+    kill_deaf(session);
+    return is_restless && !conversation->is_assigned; /* the next trial is the main thread's to begin */
+}
+
+/* Sleeps without the lock. False: the main thread has taken it. */
+static bool sleep_unlocked(struct session *session, int64_t until_ns)
 {
     struct ring *ring = session->attempt.ring;
-    int64_t next_ns;
-    if (pthread_mutex_trylock(&session->lock))
-        return; /* the main thread has it, so no trial runs */
-    atomic_store(&session->is_driving, true);
-    if (atomic_load(&session->is_running))
-        ring_set_state(ring, RING_ATTENDED);
-    while (!atomic_load(&session->is_wanted) && atomic_load(&session->is_running)) {
-        bool is_restless = turn(session, &next_ns);
-        if (session->conversation.over.code) {
-            conversation_leave(&session->conversation, clock_now_ns());
-            ring_close(ring);
-            next_ns = session->conversation.kill_ns;
-            is_restless = false;
-        }
-        if (session->conversation.is_assigned) /* the main thread is about to want the conversation back */
-            is_restless = false;
-        kill_deaf(session);
-        if (!is_restless && !atomic_load(&session->is_wanted))
-            sleep_until(session, next_ns, true);
+    bool is_paced = clock_now_ns() < session->conversation.pace_ns;
+    if (is_paced) {
+        until_ns = clock_min(until_ns, session->conversation.pace_ns);
+    } else {
+        ring_set_state(ring, RING_SLEEPING);
+        if (has_reports(session))
+            until_ns = 0;
     }
-    if (atomic_load(&session->attempt.has_ended))
-        (void)turn(session, &next_ns); /* sends the result one hop earlier than the main thread could */
-    atomic_store(&session->is_driving, false);
+    struct sleep sleep = sleep_make(session, session->thread_fd, until_ns);
     (void)pthread_mutex_unlock(&session->lock);
+    sleep_take(&sleep);
+    if (pthread_mutex_trylock(&session->lock))
+        return false;
+    if (atomic_load(&session->is_running)) {
+        ring_set_state(ring, RING_ATTENDED);
+        sleep_settle(&sleep, session);
+    }
+    return true;
+}
+
+/* The session's thread: while the main thread runs a trial. Finding the lock taken means that it does not (it
+ * hands over again with the next one). */
+static void drive(struct session *session)
+{
+    int64_t next_ns;
+    bool is_mine = !pthread_mutex_trylock(&session->lock);
+    atomic_store(&session->is_driving, true);
+    if (is_mine && atomic_load(&session->is_running))
+        ring_set_state(session->attempt.ring, RING_ATTENDED);
+    while (is_mine && atomic_load(&session->is_running)) {
+        if (!serve_trial(session, &next_ns))
+            is_mine = sleep_unlocked(session, next_ns);
+    }
+    atomic_store(&session->is_driving, false);
+    if (is_mine)
+        (void)pthread_mutex_unlock(&session->lock);
 }
 
 static void wait_a_watch(struct session *session)
@@ -319,8 +345,11 @@ int session_next(struct attempt **attempt, struct session *session, struct err *
             code = say_why(session, err);
             break;
         }
-        if (!is_restless)
-            sleep_until(session, clock_min(next_ns, leave_ns), false);
+        if (is_restless)
+            continue;
+        struct sleep sleep = sleep_make(session, session->main_fd, clock_min(next_ns, leave_ns));
+        sleep_take(&sleep);
+        sleep_settle(&sleep, session);
     }
     if (conversation->is_assigned) {
         conversation->is_assigned = false;
@@ -335,15 +364,13 @@ int session_next(struct attempt **attempt, struct session *session, struct err *
 void session_finish(struct session *session)
 {
     session->was_long = clock_now_ns() - atomic_load(&session->begun_ns) >= LONG_NS;
-    atomic_store(&session->is_wanted, true);
-    if (atomic_load(&session->is_driving))
-        wake(session);
     (void)pthread_mutex_lock(&session->lock);
     atomic_store(&session->is_running, false);
-    atomic_store(&session->is_wanted, false);
     ring_set_state(session->attempt.ring, RING_ATTENDED);
     conversation_write(&session->conversation, clock_now_ns());
     (void)pthread_mutex_unlock(&session->lock);
+    if (atomic_load(&session->is_driving))
+        wake(session->thread_fd); /* after the result is on its way: it goes back to its watch */
 }
 
 /* Life */
@@ -369,19 +396,29 @@ static int start_thread(struct session *session, struct err *err)
     return ERR_OK;
 }
 
+static void close_events(struct session *session)
+{
+    if (session->main_fd >= 0)
+        (void)close(session->main_fd); /* nothing in them that could be lost */
+    if (session->thread_fd >= 0)
+        (void)close(session->thread_fd);
+}
+
 int session_create(struct session **out, const struct conversation_setup *setup, const char *directory,
                    struct page *page, struct err *err)
 {
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return err_set(err, ERR_NOMEM, "%s", err_string(ERR_NOMEM));
-    session->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int code = session->wake_fd < 0 ? err_set(err, ERR_IO, "eventfd: %s", strerror(errno)) : ERR_OK;
+    session->main_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    session->thread_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int code = ERR_OK;
+    if (session->main_fd < 0 || session->thread_fd < 0)
+        code = err_set(err, ERR_IO, "eventfd: %s", strerror(errno));
     if (!code)
         code = attempt_init(&session->attempt, directory, notify, session, err);
     if (code) {
-        if (session->wake_fd >= 0)
-            (void)close(session->wake_fd); /* never written to */
+        close_events(session);
         free(session);
         return code;
     }
@@ -411,6 +448,6 @@ void session_destroy(struct session *session)
     }
     attempt_fini(&session->attempt);
     conversation_close(&session->conversation, LINGER_MS);
-    (void)close(session->wake_fd);
+    close_events(session);
     free(session);
 }
