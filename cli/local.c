@@ -116,8 +116,10 @@ static void *serve(void *arg)
 
 static int start_driver(struct local *local, const struct local_setup *setup, struct err *err)
 {
-    struct server_setup server = {
-        .endpoint = local->endpoint, .database = setup->database, .only = setup->experiment};
+    struct server_setup server = {.endpoint = local->endpoint,
+                                  .database = setup->database,
+                                  .only = setup->experiment,
+                                  .starts_alone = true};
     int code = server_create(&local->server, &server, err);
     if (code)
         return code;

@@ -178,6 +178,12 @@ void engine_worker_gone(struct engine *engine, struct id worker, int64_t now_ns)
     peer_unreachable(engine, worker);
 }
 
+void engine_forget_workers(struct engine *engine, int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    peer_dismiss_absent(engine, "its driver was killed, and its worker with it");
+}
+
 /* The question that began with `first` is answered; `n` of what it asked for came. */
 static void forget_asked(struct experiment *experiment, uint64_t first, size_t n)
 {

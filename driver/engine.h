@@ -102,6 +102,9 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
                          struct err *err);
 /* All is restored. Trials that were under way wait one lease for their workers to come back with them. */
 void engine_restored(struct engine *engine, int64_t now_ns);
+/* After that: their workers cannot come back, because they knew another driver's private endpoint alone. What
+ * was under way runs again at once, and that counts against no retries. */
+void engine_forget_workers(struct engine *engine, int64_t now_ns);
 
 /* Questions
  * -------------------------------------------------------------------------------------------------------- */

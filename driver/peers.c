@@ -99,6 +99,18 @@ static void dismiss(struct engine *engine, struct worker *worker, bool counts, c
         peer_destroy(engine, worker);
 }
 
+void peer_dismiss_absent(struct engine *engine, const char *text)
+{
+    struct worker *worker, *next;
+    HASH_ITER(hh, engine->workers, worker, next)
+    {
+        if (engine->failed)
+            return;
+        if (worker->state == WORKER_ABSENT)
+            dismiss(engine, worker, false, text);
+    }
+}
+
 void peer_deadline(struct engine *engine, struct worker *worker)
 {
     int64_t lease_ends = worker->heard_ns + engine->setup.lease_ns;

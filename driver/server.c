@@ -146,9 +146,7 @@ static int load(struct server *server, struct id only, struct err *err)
 {
     struct load load = {.server = server};
     struct store_loader loader = {.experiment = load_experiment, .trial = load_trial, .arg = &load};
-    /* The one that this driver is for may yet have to be submitted. */
-    bool is_new = !id_is_none(only) && !store_has_experiment(NULL, server->store, only);
-    int rc = is_new ? 0 : store_load(server->store, only, &loader, err);
+    int rc = store_load(server->store, only, &loader, err);
     if (rc)
         return rc;
     server->now_ns = clock_ns(CLOCK_MONOTONIC);
@@ -166,11 +164,16 @@ int server_load(struct server *server, struct id experiment, struct err *err)
 }
 
 /* What there is at the start. The one experiment that it is made for may be submitted only now. */
-static int load_first(struct server *server, struct err *err)
+static int load_first(struct server *server, bool starts_alone, struct err *err)
 {
     if (!id_is_none(server->only) && !store_has_experiment(NULL, server->store, server->only))
         return 0;
-    return load(server, server->only, err);
+    int rc = load(server, server->only, err);
+    if (!rc && starts_alone) {
+        engine_forget_workers(server->engine, server->now_ns);
+        server_settle(server);
+    }
+    return rc;
 }
 
 /* Frames
@@ -474,7 +477,7 @@ int server_create(struct server **created, const struct server_setup *setup, str
     if (!rc)
         rc = store_set_endpoint(server->store, server->endpoint, err);
     if (!rc)
-        rc = load_first(server, err);
+        rc = load_first(server, setup->starts_alone, err);
     if (rc) {
         server_destroy(server);
         return rc;

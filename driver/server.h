@@ -15,6 +15,7 @@ struct server_setup {
     const char *endpoint; /* to bind: tcp://127.0.0.1:5700, tcp://127.0.0.1:* (any free port), ipc:///path */
     const char *database; /* path */
     struct id only;       /* restore and accept this experiment only; none: every one that is RUNNING */
+    bool starts_alone;    /* nobody knows this endpoint yet: no worker of an earlier driver will come back */
     bool insecure;        /* allow endpoints beyond loopback and ipc without keys */
     int64_t heartbeat_ms; /* 0: 2000 */
     int64_t lease_ms;     /* 0: 15000 */

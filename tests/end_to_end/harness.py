@@ -7,6 +7,7 @@ another. DEADLINE only ends a test that would hang.
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import tempfile
@@ -91,6 +92,10 @@ class Case(unittest.TestCase):
         """From now on a trial says that it has begun, and waits."""
         os.mkfifo(self.dir / "started")
         os.mkfifo(self.dir / "gate")
+        # Open for writing too, so that it never ends, and no trial's line is lost or refused.
+        fd = os.open(self.dir / "started", os.O_RDWR)
+        self.started = os.fdopen(fd, "rb", buffering=0)
+        self.addCleanup(self.started.close)
 
     def open_gate(self) -> None:
         """Trials that begin from now on do not wait."""
@@ -99,8 +104,12 @@ class Case(unittest.TestCase):
 
     def await_started(self) -> list[int]:
         """Parent's pid, number and attempt of a trial that has begun and waits."""
-        with open(self.dir / "started") as fifo:
-            return [int(word) for word in fifo.readline().split()]
+        ready, _, _ = select.select([self.started], [], [], DEADLINE)
+        self.assertTrue(ready, "no trial has begun")
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self.started.read(1)
+        return [int(word) for word in line.split()]
 
     def let_one_through(self) -> None:
         with open(self.dir / "gate", "w"):

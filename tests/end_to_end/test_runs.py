@@ -73,12 +73,11 @@ class Run(Case):
 
     def test_interrupted_twice_it_ends_at_once(self):
         # The trial does not mind SIGTERM, so one Ctrl-C would wait for its grace period of 60 s.
-        self.write("trial.sh", "#!/bin/sh\ntrap '' TERM\necho ready > started\nwhile :; do read line < gate; done\n")
+        self.write("trial.sh", "#!/bin/sh\ntrap '' TERM\necho 0 0 0 > started\nwhile :; do read line < gate; done\n")
         self.sweep(train='{command: [./trial.sh], grace_s: 60}')
         self.make_gate()
         process = self.popen("run", "sweep.yaml")
-        with open(self.dir / "started") as fifo:
-            fifo.readline()
+        self.await_started()
         interrupt(process)
         line = ""
         while "once more" not in line:
