@@ -4,8 +4,9 @@
  *
  * Bandwidths:
  *   joint       sigma = 0.1 n^(-1 / (d + 4)), Scott's rate, the same for all kernels
- *               (0.1, not the 0.2 of Optuna: on Branin, Hartmann-6, Ackley-10, Levy-8 and Rosenbrock-5 with
- * shifted optima the median regret of 30 seeds falls to between 9/10 and 1/2; at 0.07 little more is gained)
+ *               (0.1, not the 0.2 of Optuna: on Branin, Hartmann-6, and Ackley-10, Levy-8 and Rosenbrock-5,
+ *               these three with shifted optima, the median regret of 30 seeds falls to between 9/10 and
+ *               1/2; at 0.07 little more is gained)
  *   univariate  sigma_i = the larger distance to a neighbour (observations, and the prior's mean)
  *   both        at least 1 / min(100, n + 2) ("magic clipping": however dense the observations, some
  * exploration remains) and half a cell, so that neighbouring integers see each other; at most 1 */

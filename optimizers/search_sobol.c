@@ -4,7 +4,7 @@
  *
  * | symbol | meaning                                                   | shape                     |
  * | i      | index of the point; 0 is the corner, which GSL leaves out | BITS bits                 |
- * | g_k    | bit k of i's Gray code, i ^ i >> 1                      | 0, 1                      |
+ * | g_k    | bit k of i's Gray code, i ^ i >> 1                        | 0, 1                      |
  * | x_j    | coordinate j of point i                                   | BITS bits, / 2^BITS       |
  * | v_kj   | direction number k of coordinate j                        | uint32_t[BITS][MAX_DIMS]  |
  *
