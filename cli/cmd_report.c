@@ -108,6 +108,7 @@ static const struct cli_option options_table[] = {
      .kind = CLI_INT,
      .offset = offsetof(struct report_options, step),
      .value = "N",
+     .max = 0x1p53,
      .help = "of which step, usually an epoch, growing (default: 1, 2, ...)"},
 };
 static const struct cli_operand operands[] = {{.name = "NAME=VALUE", .repeats = true}};

@@ -47,3 +47,11 @@ int curve_add(struct curve *curve, int64_t step, double value)
     curve->n++;
     return 0;
 }
+
+int64_t curve_units(const struct curve *curve)
+{
+    if (curve->n == 0)
+        return 0;
+    int64_t step = curve->steps[curve->n - 1];
+    return step < INT64_MAX ? step + 1 : step; /* a database may be anybody's */
+}

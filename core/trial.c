@@ -80,6 +80,11 @@ bool trial_state_is_final(enum trial_state state)
     return is_state(state) && states[state].final;
 }
 
+bool report_step_is_valid(int64_t step)
+{
+    return step >= 0 && step <= REPORT_MAX_STEP;
+}
+
 bool trial_may_step(enum trial_state from, enum trial_state to)
 {
     return is_state(from) && is_state(to) && steps[from][to];

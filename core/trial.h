@@ -44,6 +44,12 @@ bool trial_state_is_final(enum trial_state state);
 /* Is the step in the table of core/trial.def? */
 bool trial_may_step(enum trial_state from, enum trial_state to);
 
+/* Steps are whole numbers from 0 to this: as doubles they are exact, and there are always more units than
+ * steps. What comes from elsewhere is refused beyond it: by core/wire, by the SDK, in lines of text. */
+#define REPORT_MAX_STEP (INT64_C(1) << 53)
+
+bool report_step_is_valid(int64_t step);
+
 /* One report: metric `metric` (0: the objective; else an index into names that travel with it) had `value` at
  * `step`. */
 struct report {
@@ -65,5 +71,7 @@ void curve_clear(struct curve *curve);
 /* Appends; returns 0, ERR_NOMEM, or ERR_INVALID for a step that does not grow (nothing changes). Amortised
  * O(1). */
 int curve_add(struct curve *curve, int64_t step, double value);
+/* Units that were used when the last report came: steps count from 0. 0: there is no report. */
+int64_t curve_units(const struct curve *curve);
 
 #endif

@@ -458,8 +458,8 @@ READ(REPORTS)
         return no_memory(reader);
     const msgpack_object *object = array->ptr;
     for (size_t i = 0; i < n; i++, object += 3) {
-        if (!object_i64(&list[i].step, &object[0]))
-            return field_fault(reader, field, "a step must be a 64-bit integer");
+        if (!object_i64(&list[i].step, &object[0]) || !report_step_is_valid(list[i].step))
+            return field_fault(reader, field, "a step must be a whole number from 0 to 2^53");
         if (object[1].type != MSGPACK_OBJECT_POSITIVE_INTEGER || object[1].via.u64 > WIRE_MAX_NAMES)
             return field_fault(reader, field, "a metric must be an integer from 0 to 1024");
         list[i].metric = (uint32_t)object[1].via.u64;

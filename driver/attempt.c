@@ -296,7 +296,7 @@ static void finish(struct engine *engine, struct experiment *experiment, struct 
     trial_step(experiment, trial, end);
     trial->ended_ms = engine_wall_ms(engine);
     if (end == TRIAL_PAUSED) {
-        trial->done = trial->curve.n ? trial->curve.steps[trial->curve.n - 1] + 1 : 0;
+        trial->done = curve_units(&trial->curve);
         trial->n_kept = trial->curve.n;
     }
     trial_persist(engine, experiment, trial);

@@ -119,7 +119,7 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
             goto no_memory;
         trial->n_kept = trial->curve.n; /* of a paused one; a final one has no curve any more */
         if (record->state == TRIAL_PAUSED)
-            trial->done = curve && curve->n ? curve->steps[curve->n - 1] + 1 : 0;
+            trial->done = curve ? curve_units(curve) : 0;
     } else if (record->state == TRIAL_PENDING) {
         DL_APPEND(experiment->pending, trial);
     } else if (take_curve(trial, curve) || restore_active(engine, experiment, trial, record->state)) {

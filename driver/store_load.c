@@ -91,10 +91,11 @@ static int read_workers(struct load *load, struct err *err)
     return rc;
 }
 
-/* As the engine has taken them: a step that does not grow is a double, or of an attempt that went back. */
+/* As the engine has taken them: a step that does not grow is a double, or of an attempt that went back; one
+ * out of range never came from here. */
 static int add_point(struct curve *curve, int64_t step, double value, struct err *err)
 {
-    int rc = isfinite(value) ? curve_add(curve, step, value) : 0;
+    int rc = isfinite(value) && report_step_is_valid(step) ? curve_add(curve, step, value) : 0;
     return rc == ERR_NOMEM ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 

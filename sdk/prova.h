@@ -79,9 +79,9 @@ PROVA_API int64_t prova_budget(prova_trial *trial, int64_t otherwise);
  * keeps checkpoints in prova_directory continues there; one that does not starts anew and is right too. */
 PROVA_API int64_t prova_done(prova_trial *trial);
 
-/* Reports the objective at a step (>= 0, growing; a step that does not grow is ignored). Costs well under a
- * microsecond and never loses a report: it blocks only while many thousands are unsent. Returns non-zero if
- * the trial is asked to stop, which is a suggestion to return soon. */
+/* Reports the objective at a step (0 to 2^53, growing; a step that does not grow is ignored). Costs well
+ * under a microsecond and never loses a report: it blocks only while many thousands are unsent. Returns
+ * non-zero if the trial is asked to stop, which is a suggestion to return soon. */
 PROVA_API int prova_report(prova_trial *trial, int64_t step, double value);
 /* The same for any metric of that name. */
 PROVA_API int prova_report_metric(prova_trial *trial, int64_t step, const char *name, double value);
@@ -204,7 +204,7 @@ PROVA_API const char *prova_search_string(prova_search *search, int64_t number, 
 PROVA_API const char *prova_search_json(prova_search *search, int64_t number);
 /* Tells its value; a value that is not finite counts as failed. Once a number: else PROVA_EEXISTS. */
 PROVA_API int prova_search_tell(prova_search *search, int64_t number, double value);
-/* A value on the way there, at a step. */
+/* A value on the way there, at a step (0 to 2^53: else PROVA_EINVALID). */
 PROVA_API int prova_search_tell_step(prova_search *search, int64_t number, int64_t step, double value);
 PROVA_API int prova_search_tell_failed(prova_search *search, int64_t number);
 /* A point from elsewhere, as a JSON object of its parameters: evaluated (with its value), or pending (NaN),

@@ -249,7 +249,7 @@ int prova_search_tell_step(prova_search *search, int64_t number, int64_t step, d
         return PROVA_ENOTFOUND;
     if (entry->is_told)
         return PROVA_EEXISTS;
-    if (step < 0)
+    if (!report_step_is_valid(step))
         return PROVA_EINVALID;
     int code = observe(search, (size_t)number - 1, OBSERVED_PARTIAL, step, value);
     if (code == 0)

@@ -120,8 +120,8 @@ int64_t prova_done(prova_trial *trial)
 
 int prova_report_metric(prova_trial *trial, int64_t step, const char *name, double value)
 {
-    if (step < 0) {
-        prova_fail(trial, "reported at step %" PRId64 ": steps are 0 or more", step);
+    if (!report_step_is_valid(step)) {
+        prova_fail(trial, "reported at step %" PRId64 ": steps are whole numbers from 0 to 2^53", step);
         return 1;
     }
     return trial->ops->report(trial, step, name, value);

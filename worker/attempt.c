@@ -300,7 +300,7 @@ int64_t attempt_next_step(struct attempt *attempt, const char *name, size_t size
     int number = metric_names_find(&attempt->names, name, size);
     int64_t last = number >= 0 ? attempt->names.last_steps[number] : -1;
     (void)pthread_mutex_unlock(&attempt->lock);
-    return last < 0 ? 1 : last + 1;
+    return last < 0 ? 1 : last < REPORT_MAX_STEP ? last + 1 : last;
 }
 
 /* Its log */

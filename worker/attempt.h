@@ -78,7 +78,7 @@ bool attempt_is(const struct attempt *attempt, struct id experiment, uint64_t tr
 void attempt_stop(struct attempt *attempt, int reason);
 /* A report of metric `name` (borrowed, `size` bytes); a line without step counts by itself. For runners. */
 void attempt_report(struct attempt *attempt, int64_t step, const char *name, size_t size, double value);
-/* The step after the last one of this metric. */
+/* The step after the last one of this metric; the last one again if it is the greatest there is. */
 int64_t attempt_next_step(struct attempt *attempt, const char *name, size_t size);
 /* Adds to its log, which the first call opens. A log that cannot be written is warned of, once. */
 void attempt_write_log(struct attempt *attempt, const char *bytes, size_t size);

@@ -9,6 +9,7 @@
 
 #include "core/err.h"
 #include "core/number.h"
+#include "core/trial.h"
 
 static bool is_blank(char c)
 {
@@ -35,7 +36,7 @@ static int parse_step(int64_t *step, const char *text, size_t size)
     copy[size] = '\0';
     errno = 0;
     *step = strtoll(copy, &end, 10);
-    return *end || errno ? ERR_INVALID : ERR_OK;
+    return *end || errno || !report_step_is_valid(*step) ? ERR_INVALID : ERR_OK;
 }
 
 static int parse_pair(struct report_line *line, const char *pair, size_t size)

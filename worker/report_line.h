@@ -28,7 +28,7 @@ struct report_line {
 
 /* Reads `size` bytes, without prefix and line end; pairs are separated by blanks or commas. A decimal point
  * is a point in every locale. Returns 0, or ERR_INVALID for anything else than pairs name=number (a `step`
- * must be a whole number >= 0) or for no value at all. Allocates nothing. */
+ * must be a whole number from 0 to 2^53) or for no value at all. Allocates nothing. */
 int report_line_parse(struct report_line *line, const char *text, size_t size);
 
 /* Is it a line of this kind? *rest is what follows the prefix. */

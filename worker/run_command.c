@@ -256,7 +256,9 @@ static void describe_missing(struct text *text, const struct run *run)
     for (size_t i = 1; i < attempt->names.n && i <= 5; i++)
         text_printf(text, "%s'%s'", i == 1 ? "; it reported only " : ", ", attempt->names.list[i]);
     if (run->strange.size > 0)
-        text_printf(text, "; not understood: '%s'", text_get(&run->strange));
+        text_printf(text, "; not understood: '%s'%s", text_get(&run->strange),
+                    strstr(text_get(&run->strange), "step=") ? " (steps are whole numbers from 0 to 2^53)"
+                                                             : "");
     tail_append(text, "; its last output: ", run->tail, run->tail_size);
 }
 

@@ -148,6 +148,20 @@ START_TEST(a_final_state_is_never_left)
 }
 END_TEST
 
+START_TEST(steps_count_from_0_and_units_from_1)
+{
+    struct curve curve = {0};
+    ck_assert_int_eq(curve_units(&curve), 0);
+    ck_assert_int_eq(curve_add(&curve, 0, 1), 0);
+    ck_assert_int_eq(curve_units(&curve), 1);
+    ck_assert_int_eq(curve_add(&curve, REPORT_MAX_STEP, 1), 0);
+    ck_assert_int_eq(curve_units(&curve), REPORT_MAX_STEP + 1);
+    ck_assert_int_eq(curve_add(&curve, INT64_MAX, 1), 0);
+    ck_assert_int_eq(curve_units(&curve), INT64_MAX);
+    curve_fini(&curve);
+}
+END_TEST
+
 START_TEST(a_curve_takes_growing_steps_only)
 {
     struct curve curve = {0};
@@ -292,6 +306,7 @@ int main(void)
     tcase_add_test(tests, states_have_names_and_are_read_in_any_case);
     tcase_add_test(tests, a_final_state_is_never_left);
     tcase_add_test(tests, a_curve_takes_growing_steps_only);
+    tcase_add_test(tests, steps_count_from_0_and_units_from_1);
     tcase_add_test(tests, nothing_is_better_than_a_value_by_being_nan);
     tcase_add_loop_test(tests, a_trials_value_follows_the_rule, 0, sizeof value_cases / sizeof *value_cases);
     tcase_add_test(tests, a_sink_gets_one_line_an_event);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/trial.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/report_line.h"
 
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = (const char *)data;
     if (report_line_parse(&line, text, size))
         return 0;
-    if (line.n == 0 || line.n > REPORT_LINE_PAIRS || line.step < 0)
+    if (line.n == 0 || line.n > REPORT_LINE_PAIRS || !report_step_is_valid(line.step))
         abort();
     for (size_t i = 0; i < line.n; i++) {
         const struct report_pair *pair = &line.pairs[i];

@@ -93,6 +93,7 @@ START_TEST(what_is_unknown_is_said)
     ck_assert_int_eq(prova_search_tell_failed(search, 0), PROVA_ENOTFOUND);
     ck_assert_int_eq(prova_search_tell_step(search, 99, 1, 1), PROVA_ENOTFOUND);
     ck_assert_int_eq(prova_search_tell_step(search, n, -1, 1), PROVA_EINVALID);
+    ck_assert_int_eq(prova_search_tell_step(search, n, INT64_MAX, 1), PROVA_EINVALID);
     prova_search_free(search);
 }
 END_TEST

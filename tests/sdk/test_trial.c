@@ -194,11 +194,15 @@ START_TEST(reports_and_the_end_go_to_the_handle)
 }
 END_TEST
 
-START_TEST(a_negative_step_fails_the_trial)
+START_TEST(a_step_that_is_none_fails_the_trial)
 {
-    ck_assert_int_ne(prova_report(&trial, -1, 0.5), 0);
+    static const int64_t steps[] = {-1, INT64_MIN, (INT64_C(1) << 53) + 1, INT64_MAX};
+    ck_assert_int_ne(prova_report(&trial, steps[_i], 0.5), 0);
     ck_assert_int_eq(seen.n_reports, 0);
     ck_assert_int_eq(seen.n_failures, 1);
+    ck_assert_ptr_nonnull(strstr(seen.failure, "steps are whole numbers from 0 to 2^53"));
+    ck_assert_int_eq(prova_report(&trial, INT64_C(1) << 53, 0.5), 0);
+    ck_assert_int_eq(seen.n_reports, 1);
 }
 END_TEST
 
@@ -239,7 +243,7 @@ int main(void)
     tcase_add_test(tc, a_number_that_is_not_whole_is_no_int);
     tcase_add_test(tc, a_trial_of_another_library_version_is_refused);
     tcase_add_test(tc, reports_and_the_end_go_to_the_handle);
-    tcase_add_test(tc, a_negative_step_fails_the_trial);
+    tcase_add_loop_test(tc, a_step_that_is_none_fails_the_trial, 0, 4);
     tcase_add_test(tc, the_trial_says_what_it_is);
     tcase_add_test(tc, version_and_codes_have_texts);
     suite_add_tcase(suite, tc);

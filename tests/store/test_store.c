@@ -222,6 +222,8 @@ START_TEST(curve_of_a_running_trial_is_that_of_its_current_attempt)
     report(1, 2, 2, 0.8);
     report(1, 2, 4, NAN);
     report(1, 2, 5, INFINITY);
+    report(1, 2, -1, 0.7); /* the driver takes no such steps: by somebody else */
+    report(1, 2, INT64_MAX, 0.7);
     load_all();
     ck_assert_ptr_null(loaded.trials[0].curve);
     ck_assert_uint_eq(loaded.curves[0].n, 2);

@@ -109,11 +109,16 @@ static struct wire_point random_POINT(struct random *random)
     return point;
 }
 
+static int64_t random_step(struct random *random)
+{
+    return below(random, 8) ? (int64_t)(random_U64(random) >> 11) : REPORT_MAX_STEP;
+}
+
 static struct wire_reports random_REPORTS(struct random *random)
 {
     struct wire_reports reports = {below(random, MAX_LIST), report_pool};
     for (size_t i = 0; i < reports.n; i++)
-        report_pool[i] = (struct report){random_I64(random), (uint32_t)below(random, random->n_names + 1),
+        report_pool[i] = (struct report){random_step(random), (uint32_t)below(random, random->n_names + 1),
                                          random_F64(random)};
     return reports;
 }

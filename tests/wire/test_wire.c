@@ -313,6 +313,24 @@ START_TEST(a_report_of_a_metric_without_a_name_is_refused)
 }
 END_TEST
 
+START_TEST(a_step_that_is_none_is_refused)
+{
+    static const int64_t steps[] = {-1, INT64_MIN, REPORT_MAX_STEP + 1, INT64_MAX};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct wire_message sent, got;
+        struct report *reports = progress_of(&sent, 3, 0);
+        reports[2].step = steps[i];
+        ck_assert_int_eq(wire_encode(&buffer, &sent), 0);
+        ck_assert_int_eq(decode(&got, buffer.data, buffer.size), ERR_PROTOCOL);
+        ck_assert_str_eq(err.text, "PROGRESS.reports: a step must be a whole number from 0 to 2^53");
+        reports[2].step = REPORT_MAX_STEP;
+        ck_assert_int_eq(wire_encode(&buffer, &sent), 0);
+        ck_assert_int_eq(decode(&got, buffer.data, buffer.size), 0);
+        free(reports);
+    }
+}
+END_TEST
+
 START_TEST(ten_thousand_reports_travel_in_one_message)
 {
     struct wire_message sent, got;
@@ -400,6 +418,7 @@ int main(void)
     tcase_add_test(frames, a_frame_beyond_the_largest_is_refused_unread);
     tcase_add_test(frames, not_a_number_is_kept);
     tcase_add_test(frames, a_report_of_a_metric_without_a_name_is_refused);
+    tcase_add_test(frames, a_step_that_is_none_is_refused);
     tcase_add_test(frames, ten_thousand_reports_travel_in_one_message);
     tcase_add_test(frames, more_metrics_than_are_allowed_are_refused);
     tcase_add_test(frames, a_type_that_is_none_is_not_encoded);

@@ -22,6 +22,7 @@ static const struct good {
     {"loss=.5, acc=1", -1, 2, "loss", 0.5},
     {"acc=-7", -1, 1, "acc", -7},
     {"acc=1 step=0", 0, 1, "acc", 1},
+    {"step=9007199254740992 acc=1", INT64_C(1) << 53, 1, "acc", 1},
     {"val/accuracy.top-1=0.5\r", -1, 1, "val/accuracy.top-1", 0.5},
     {"loss=inf", -1, 1, "loss", INFINITY},
     {"steps=4", -1, 1, "steps", 4},
@@ -64,6 +65,8 @@ static const char *const bad[] = {
     "step= a=1",
     "a=1 b",
     "a=1;b=2",
+    "step=9007199254740993 a=1",
+    "step=9223372036854775807 a=1",
     "step=99999999999999999999 a=1",
     "a = 1",
 };
