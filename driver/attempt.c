@@ -199,6 +199,19 @@ static void send_stop(struct engine *engine, struct experiment *experiment, uint
         .experiment = experiment->id, .trial = number, .attempt = attempt, .reason = (uint64_t)reason};
 }
 
+static void stopping_event(struct engine *engine, const struct experiment *experiment,
+                           const struct trial *trial)
+{
+    char text[64] = "";
+    if (trial->curve.n)
+        (void)snprintf(text, sizeof text, "at step %lld", (long long)trial->curve.steps[trial->curve.n - 1]);
+    engine_event(engine, experiment, trial,
+                 trial->diverged  ? "diverged"
+                 : trial->pausing ? "paused"
+                                  : "stopped early",
+                 text);
+}
+
 void trial_send_stop(struct engine *engine, struct experiment *experiment, struct trial *trial,
                      enum stop_reason reason)
 {
@@ -208,6 +221,8 @@ void trial_send_stop(struct engine *engine, struct experiment *experiment, struc
     if (trial->state != TRIAL_STOPPING) {
         trial_step(experiment, trial, TRIAL_STOPPING);
         trial_persist(engine, experiment, trial);
+        if (reason == STOP_EARLY)
+            stopping_event(engine, experiment, trial);
     }
     send_stop(engine, experiment, trial->number, trial->attempt, trial->worker_id, reason);
 }
@@ -383,6 +398,8 @@ static void attempt_ended(struct engine *engine, struct experiment *experiment, 
 {
     struct worker *worker = trial->worker;
     persist_attempt(engine, experiment, trial, ending);
+    if (ending->outcome == OUTCOME_LOST)
+        engine_event(engine, experiment, trial, "attempt lost", ending->text);
     if (worker)
         DL_DELETE(worker->trials, trial);
     trial->worker = NULL;

@@ -151,6 +151,21 @@ const char *engine_lend(struct engine *engine, char *string)
     return string;
 }
 
+void engine_event(struct engine *engine, const struct experiment *experiment, const struct trial *trial,
+                  const char *kind, const char *text)
+{
+    const char *copy = engine_lend(engine, engine_copy(engine, text));
+    struct command *command = engine_command(engine, COMMAND_PERSIST);
+    if (!command)
+        return;
+    command->record.kind = RECORD_EVENT;
+    command->record.event = (struct event_record){.key = experiment->key,
+                                                  .trial = trial ? trial->number : 0,
+                                                  .time_ms = engine_wall_ms(engine),
+                                                  .kind = kind,
+                                                  .text = copy};
+}
+
 struct experiment *engine_experiment(const struct engine *engine, struct id id)
 {
     struct experiment *experiment;
@@ -285,6 +300,7 @@ int engine_submit(struct engine *engine, const struct experiment_record *record,
     command->record.kind = RECORD_EXPERIMENT;
     command->record.experiment = copy;
     command->record.experiment.spec = experiment->spec;
+    engine_event(engine, experiment, NULL, "started", "");
     experiment_changed(engine, experiment);
     experiment_run(engine, experiment);
     return 0;
@@ -311,6 +327,7 @@ int engine_resume(struct engine *engine, struct id id, int64_t now_ns, struct er
     (void)engine_lend(engine, experiment->text);
     experiment->text = NULL;
     experiment_persist_state(engine, experiment);
+    engine_event(engine, experiment, NULL, "resumed", "");
     experiment_run(engine, experiment);
     return 0;
 }

@@ -155,6 +155,10 @@ struct engine {
 /* engine.c */
 struct command *engine_command(struct engine *engine, enum command_kind kind); /* NULL once it has failed */
 void engine_out_of_memory(struct engine *engine);
+/* Keeps that something happened, for people who read the database. trial NULL: to the experiment. Copies the
+ * text. */
+void engine_event(struct engine *engine, const struct experiment *experiment, const struct trial *trial,
+                  const char *kind, const char *text);
 void engine_send_bye(struct engine *engine, struct id worker, int code, const char *text);
 int64_t engine_wall_ms(const struct engine *engine);
 char *engine_copy(struct engine *engine, const char *string); /* NULL for "" and NULL */

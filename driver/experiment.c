@@ -357,6 +357,7 @@ static void finalize(struct engine *engine, struct experiment *e, enum experimen
     heap_remove(&engine->deadlines, &e->deadline);
     experiment_hungry(engine, e, false);
     experiment_persist_state(engine, e);
+    engine_event(engine, e, NULL, experiment_state_name(state), e->text);
     send_done_to_own(engine, e);
 }
 
@@ -390,6 +391,7 @@ void experiment_close(struct engine *engine, struct experiment *e, enum experime
         trial_send_stop(engine, e, trial, reason);
     }
     arm(engine, e);
+    engine_event(engine, e, NULL, "stopping", text);
     experiment_changed(engine, e);
 }
 

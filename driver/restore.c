@@ -159,6 +159,7 @@ void engine_restored(struct engine *engine, int64_t now_ns)
     {
         if (experiment->state != EXPERIMENT_RUNNING || experiment->since_ns)
             continue;
+        engine_event(engine, experiment, NULL, "restored", "a new run of the driver goes on with it");
         reconsider(experiment);
         experiment_run(engine, experiment);
     }

@@ -182,6 +182,16 @@ const struct command *bench_command(const struct bench *bench, enum command_kind
     return NULL;
 }
 
+const char *bench_event(const struct bench *bench, size_t k)
+{
+    for (size_t i = 0; i < bench->n_commands; i++) {
+        const struct command *command = &bench->commands[i];
+        if (command->kind == COMMAND_PERSIST && command->record.kind == RECORD_EVENT && k-- == 0)
+            return command->record.event.kind;
+    }
+    return "";
+}
+
 struct wire_status bench_status(const struct bench *bench, int experiment)
 {
     struct wire_status status;

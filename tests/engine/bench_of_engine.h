@@ -37,6 +37,8 @@ void bench_resume(struct bench *bench, int experiment);
 /* The last command of that message type to that worker in the last event; NULL: none. */
 const struct wire_message *bench_sent(const struct bench *bench, int worker, enum wire_type type);
 const struct command *bench_command(const struct bench *bench, enum command_kind kind);
+/* Kind of the k-th event that the last call kept; "": there are not so many. */
+const char *bench_event(const struct bench *bench, size_t k);
 struct wire_status bench_status(const struct bench *bench, int experiment);
 /* The trial that the worker was last assigned in the last event; 0: none. */
 uint64_t bench_assigned(const struct bench *bench, int worker);

@@ -445,6 +445,18 @@ START_TEST(a_complete_experiment_is_not_resumed)
 }
 END_TEST
 
+START_TEST(what_happens_is_kept_as_events)
+{
+    static const char *const kinds[] = {"attempt lost", "stopping", "failed"};
+    bench_submit(&bench, 1, SWEEP "limits: {trials: 5, failures: 1}\nretries: 0\n");
+    ck_assert_str_eq(bench_event(&bench, 0), "started");
+    bench_hello(&bench, 1, 1, 0);
+    bench_progress(&bench, 1, 1, 1, 1, -1, 0, OUTCOME_LOST, (double)NAN);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_str_eq(bench_event(&bench, i), kinds[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -481,6 +493,7 @@ int main(void)
     tcase_add_test(tcase, a_worker_of_one_experiment_serves_only_that_and_is_told_its_end);
     tcase_add_test(tcase, a_submission_is_idempotent);
     tcase_add_test(tcase, a_complete_experiment_is_not_resumed);
+    tcase_add_test(tcase, what_happens_is_kept_as_events);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, heap_tests());
     SRunner *runner = srunner_create(suite);
