@@ -179,7 +179,7 @@ const struct cli_command cli_command_driver = {
         "an earlier driver of the same database ended go on. Workers keep their trials and results over a\n"
         "restart of the driver.",
     .examples = "prova driver\n"
-                "prova driver --listen 'tcp://127.0.0.1:*' --endpoint-file endpoint --db results.db\n"
+                "prova driver --listen 'tcp://127.0.0.1:*' --endpoint-file endpoint\n"
                 "prova driver --listen tcp://0.0.0.0:5700 --insecure\n"
                 "    only where everybody who reaches the port may run commands\n",
     .options = options_table,

@@ -20,10 +20,7 @@ static int write_to(FILE *file, struct query *query, const struct cli_call *call
     struct query_sink sink = query_to_file(file);
     if (!strcmp(options->format, "csv"))
         return query_export_csv(query, experiment, options->reports, sink, err);
-    int code = query_export_json(query, experiment, options->reports, sink, err);
-    if (!code)
-        (void)putc('\n', file); /* asked when the file is closed */
-    return code;
+    return query_export_json(query, experiment, options->reports, sink, err);
 }
 
 /* A file that could not be written whole is removed. */

@@ -245,8 +245,8 @@ static const struct cli_option options_table[] = {
     CLI_OPTION_DB(logs_options),
 };
 static const struct cli_operand operands[] = {
-    {.name = "EXP", .completes = COMPLETES_EXPERIMENT},
-    {.name = "TRIAL", .optional = true},
+    {.name = "EXP", .optional = true, .completes = COMPLETES_EXPERIMENT},
+    {.name = "TRIAL"},
 };
 
 const struct cli_command cli_command_logs = {

@@ -50,7 +50,8 @@ const struct cli_command cli_command_run = {
         "Ctrl-C once stops the running trials and saves everything, so that `prova resume` can go on; twice\n"
         "ends at once. The best trial is printed on stdout, progress on stderr.",
     .examples = "prova run sweep.yaml\n"
-                "prova run sweep.yaml --workers 8 --set limits.trials=500 --set search.name=sobol\n"
+                "prova run sweep.yaml --workers 8 --set limits.trials=500\n"
+                "prova run sweep.yaml --set 'search={name: sobol}'\n"
                 "prova run sweep.yaml --json > result.json\n",
     .options = options_table,
     .n_options = CLI_COUNT(options_table),

@@ -109,8 +109,12 @@ static void add_params(struct table *table, const json_t *trial, const json_t *p
     } else {
         json_object_foreach((json_t *)(uintptr_t)params, key, ignored)
         {
+            const json_t *value = json_object_get(values, key);
             text_clear(&cell);
-            json_append(&cell, json_object_get(values, key));
+            if (json_is_real(value)) /* in a table neighbours are compared, and columns are dear */
+                text_printf(&cell, "%.4g", json_real_value(value));
+            else
+                json_append(&cell, value);
             table_add(table, STYLE_PLAIN, text_get(&cell));
         }
     }

@@ -69,7 +69,7 @@ struct cli_call; /* below */
 struct cli_command {
     const char *name;
     const char *summary;  /* one line, begins with a verb, no full stop */
-    const char *details;  /* paragraphs for --help; "" */
+    const char *details;  /* for --help: paragraphs, with an empty line between; NULL: none */
     const char *examples; /* lines "command" or "command\n    what it does" */
     bool hidden;
     const struct cli_option *options;

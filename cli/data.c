@@ -42,8 +42,6 @@ int data_print(struct data *data, const char *what, const char *experiment, stru
             (void)fputs(text, stdout); /* asked at the end of the process */
         free(text);
     }
-    if (!code)
-        (void)putchar('\n');
     return code;
 }
 

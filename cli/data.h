@@ -18,7 +18,7 @@ int data_open(struct data *data, const char *database, const char *endpoint, str
 void data_close(struct data *data);
 
 /* Document `what` ("experiments", "show", "trials", "best") of an experiment (NULL: the newest), as text to
- * stdout. */
+ * stdout: one line. */
 int data_print(struct data *data, const char *what, const char *experiment, struct err *err);
 /* The same parsed; *document is the caller's. */
 int data_query(json_t **document, struct data *data, const char *what, const char *experiment,

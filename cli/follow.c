@@ -91,7 +91,7 @@ static void take_status(struct session *session, const struct wire_status *statu
     session->note[0] = '\0';
     if (session->stopping)
         (void)snprintf(session->note, sizeof session->note, "stopping");
-    else if (status->n_workers == 0 && follow->state == EXPERIMENT_RUNNING)
+    else if (status->n_workers == 0 && status->elapsed_s > 1 && follow->state == EXPERIMENT_RUNNING)
         (void)snprintf(session->note, sizeof session->note, "waits for workers");
 }
 

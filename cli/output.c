@@ -10,18 +10,62 @@
 #include "cli/format.h"
 #include "cli/term.h"
 
+void json_write(struct text *out, const json_t *json)
+{
+    const char *key, *gap = "";
+    const json_t *value;
+    size_t i;
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        text_append(out, "{");
+        json_object_foreach((json_t *)(uintptr_t)json, key, value)
+        {
+            text_append(out, gap);
+            text_append_json_string(out, key);
+            text_append(out, ":");
+            json_write(out, value);
+            gap = ",";
+        }
+        text_append(out, "}");
+        break;
+    case JSON_ARRAY:
+        text_append(out, "[");
+        json_array_foreach((json_t *)(uintptr_t)json, i, value)
+        {
+            text_append(out, gap);
+            json_write(out, value);
+            gap = ",";
+        }
+        text_append(out, "]");
+        break;
+    case JSON_STRING:
+        text_append_json_string(out, json_string_value(json));
+        break;
+    case JSON_INTEGER:
+        text_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
+        break;
+    case JSON_REAL:
+        text_append_json_double(out, json_real_value(json));
+        break;
+    default:
+        text_append(out, json_is_true(json) ? "true" : json_is_false(json) ? "false" : "null");
+    }
+}
+
 int output_json(const struct cli_call *call, json_t *json)
 {
-    size_t flags = term_is_terminal(1) ? JSON_INDENT(2) : JSON_COMPACT;
-    char *text = json ? json_dumps(json, flags | JSON_ENCODE_ANY) : NULL;
+    struct text text = {0};
+    if (json)
+        json_write(&text, json);
     json_decref(json);
-    if (!text) {
+    text_append(&text, "\n");
+    bool failed = !json || text.failed;
+    if (failed)
         cli_error(call, "out of memory");
-        return CLI_NO_RESULT;
-    }
-    (void)puts(text);
-    free(text);
-    return CLI_DONE;
+    else
+        (void)fputs(text_get(&text), stdout); /* finish looks whether it arrived */
+    text_fini(&text);
+    return failed ? CLI_NO_RESULT : CLI_DONE;
 }
 
 int output_table(const struct cli_call *call, struct table *table)
@@ -77,17 +121,12 @@ void json_append_exact(struct text *out, const json_t *value)
 
 void json_append(struct text *out, const json_t *value)
 {
-    if (json_is_string(value)) {
+    if (json_is_string(value))
         text_append(out, json_string_value(value));
-    } else if (json_is_integer(value)) {
-        text_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    } else if (json_is_real(value)) {
+    else if (json_is_real(value))
         format_value(out, json_real_value(value));
-    } else if (value) {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        text_append(out, text ? text : "?");
-        free(text);
-    }
+    else if (value)
+        json_write(out, value);
 }
 
 void json_append_params(struct text *out, const json_t *params)

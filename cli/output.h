@@ -14,6 +14,10 @@ int output_json(const struct cli_call *call, json_t *json);
 /* The table, at the terminal's width. Takes it. Returns an enum cli_status. */
 int output_table(const struct cli_call *call, struct table *table);
 
+/* The same as text. Numbers have the shortest form that reads back as the same double, which jansson does not
+ * write. */
+void json_write(struct text *out, const json_t *json);
+
 /* Members of a JSON object, with what stands for a missing or null one. Lend. */
 const char *json_text(const json_t *object, const char *key); /* "" */
 double json_number(const json_t *object, const char *key);    /* NaN */

@@ -62,6 +62,15 @@ static void append_rate(struct text *out, double per_second)
         text_printf(out, "%.1f/h", per_second * 3600);
 }
 
+/* Whole seconds: a bar is no place for what changes faster than it is read. */
+static void append_time(struct text *out, double seconds)
+{
+    if (seconds < 60)
+        text_printf(out, "%.0fs", ceil(seconds));
+    else
+        format_seconds(out, seconds);
+}
+
 static void append_total(struct text *out, const struct progress_view *view)
 {
     text_printf(out, "%" PRIu64, n_ended(view));
@@ -110,10 +119,10 @@ static size_t make_parts(struct part *parts, const struct progress_view *view)
     if (view->per_second > 0)
         append_rate(&add_part(parts, &n, 8, STYLE_DIM)->text, view->per_second);
     double left = progress_left(view);
-    struct text *time = &add_part(parts, &n, isnan(left) ? 7 : 3, STYLE_DIM)->text;
-    format_seconds(time, isnan(left) ? view->elapsed_s : left);
-    if (!isnan(left))
-        text_append(time, " left");
+    bool is_known = left > 0;
+    struct text *time = &add_part(parts, &n, is_known ? 3 : 7, STYLE_DIM)->text;
+    append_time(time, is_known ? left : view->elapsed_s);
+    text_append(time, is_known ? " left" : "");
     return n;
 }
 
@@ -199,18 +208,17 @@ void progress_render_plain(struct text *out, const struct progress_view *view)
 
 double progress_rate_update(struct progress_rate *rate, uint64_t n, int64_t now_ns)
 {
-    if (!rate->started) {
-        *rate = (struct progress_rate){.time_ns = now_ns, .n = n, .started = true};
-        return 0;
-    }
-    double passed = (double)(now_ns - rate->time_ns) * 1e-9;
+    if (!rate->begun_ns)
+        *rate = (struct progress_rate){.begun_ns = now_ns, .time_ns = now_ns, .n = n};
+    double passed = (double)(now_ns - rate->time_ns) * 1e-9, whole = (double)(now_ns - rate->begun_ns) * 1e-9;
     if (passed < 0.5)
         return rate->per_second;
-    double now = (double)(n - rate->n) / passed, weight = exp(-passed / 30);
     /* Nothing has ended yet: there is no speed to speak of, and the clock keeps running. */
     if (rate->per_second <= 0 && n == rate->n)
         return 0;
-    rate->per_second = rate->per_second > 0 ? weight * rate->per_second + (1 - weight) * now : now;
+    /* The plain average at first, then one that forgets. */
+    double weight = fmax(passed / whole, 1 - exp(-passed / 30));
+    rate->per_second += weight * ((double)(n - rate->n) / passed - rate->per_second);
     rate->time_ns = now_ns;
     rate->n = n;
     return rate->per_second;

@@ -50,10 +50,9 @@ void progress_clear(struct progress *progress);
 
 /* Trials a second of late: an average over about the last 30 s that does not jump. {0} is empty. */
 struct progress_rate {
-    int64_t time_ns;
+    int64_t begun_ns, time_ns;
     uint64_t n;
     double per_second;
-    bool started;
 };
 double progress_rate_update(struct progress_rate *rate, uint64_t n_ended, int64_t now_ns);
 

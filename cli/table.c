@@ -142,9 +142,9 @@ static void write_cell(struct text *out, const struct table *table, size_t colum
     bool right = table->columns[column].align == TABLE_RIGHT;
     if (right)
         text_printf(out, "%*s", padding, "");
-    text_append(out, style_begin(style, colour));
+    text_append(out, style_begin(style, colour && *cell));
     term_append_cut(out, cell, width);
-    text_append(out, style_end(style, colour));
+    text_append(out, style_end(style, colour && *cell));
     if (!last)
         text_printf(out, "%*s", GAP + (right ? 0 : padding), "");
 }

@@ -110,7 +110,7 @@ START_TEST(speed_settles_on_a_steady_rate)
     struct progress_rate rate = {0};
     double last = 0;
     for (int64_t i = 0; i <= 200; i++)
-        last = progress_rate_update(&rate, (uint64_t)i * 3, i * 1000000000);
+        last = progress_rate_update(&rate, (uint64_t)i * 3, (i + 1) * 1000000000);
     ck_assert_double_eq_tol(last, 3, 0.01);
 }
 END_TEST
@@ -119,8 +119,8 @@ START_TEST(a_slow_first_trial_counts_from_the_beginning)
 {
     struct progress_rate rate = {0};
     for (int64_t i = 0; i < 100; i++)
-        ck_assert_double_eq(progress_rate_update(&rate, 0, i * 1000000000), 0);
-    ck_assert_double_eq_tol(progress_rate_update(&rate, 1, 100 * INT64_C(1000000000)), 0.01, 1e-6);
+        ck_assert_double_eq(progress_rate_update(&rate, 0, (i + 1) * 1000000000), 0);
+    ck_assert_double_eq_tol(progress_rate_update(&rate, 1, 101 * INT64_C(1000000000)), 0.01, 1e-6);
 }
 END_TEST
 
@@ -149,7 +149,7 @@ START_TEST(off_a_terminal_lines_come_on_change_and_not_too_often)
     progress_update(progress, &now, 6 * second, false);
     ck_assert_str_eq(written(ends[0]),
                      "digits: 31/60 trials, 2 running, 9 stopped, 1 failed, best 0.97222 (#17), "
-                     "1.5/s, 19s left\n");
+                     "1.5/s, 20s left\n");
     progress_update(progress, &now, 60 * second, true);
     progress_destroy(progress);
     close(ends[1]);
