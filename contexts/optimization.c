@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
 #include "contexts/context.h"
@@ -164,7 +165,10 @@ static struct runner *get_runner(struct optimization *context, uint64_t trial)
         return NULL;
     runner->trial = trial;
     HASH_ADD(hh, context->runners, trial, sizeof runner->trial, runner);
-    return runner;
+    if (runner->hh.tbl)
+        return runner;
+    free(runner);
+    return NULL;
 }
 
 static int optimization_started(void *state, uint64_t trial, int64_t budget)

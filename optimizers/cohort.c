@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
 #include "core/err.h"
@@ -164,13 +165,17 @@ static int find_step(struct at_step **at, struct cohort *cohort, int64_t step)
     int code = keyset_add(&is_first, &cohort->asked, (uint64_t)step);
     if (code < 0 || is_first || cohort->n_kept + cohort->n > MAX_KEPT)
         return code;
-    *at = calloc(1, sizeof **at);
-    if (!*at)
+    struct at_step *added = calloc(1, sizeof *added);
+    if (!added)
         return ERR_NOMEM;
-    (*at)->step = step;
-    (*at)->quantile.q = cohort->q;
-    struct at_step *added = *at;
+    added->step = step;
+    added->quantile.q = cohort->q;
     HASH_ADD(hh, cohort->steps, step, sizeof added->step, added);
+    if (!added->hh.tbl) {
+        free(added);
+        return ERR_NOMEM;
+    }
+    *at = added;
     return 0;
 }
 

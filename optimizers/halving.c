@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
 #include "optimizers/rung.h"
@@ -173,6 +174,10 @@ int halving_started(void *state, uint64_t trial, int64_t budget)
         member->bracket = bracket_of(halving, trial);
         member->is_paused = true; /* so that it is counted as running below */
         HASH_ADD(hh, halving->members, trial, sizeof member->trial, member);
+        if (!member->hh.tbl) {
+            free(member);
+            return ERR_NOMEM;
+        }
         halving->n_started++;
     }
     halving->n_running += member->is_paused;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
 struct trial_index {
@@ -192,6 +193,10 @@ static int add_record(uint32_t *record, struct history *history, const struct ob
     entry->trial = observation->trial;
     entry->record = *record;
     HASH_ADD(hh, history->index, trial, sizeof entry->trial, entry);
+    if (!entry->hh.tbl) {
+        free(entry);
+        return ERR_NOMEM;
+    }
     history->n++;
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
 #include "core/err.h"
@@ -36,7 +37,10 @@ static struct incumbents *get(struct incumbents **table, uint64_t trial)
         return NULL;
     entry->trial = trial;
     HASH_ADD(hh, *table, trial, sizeof entry->trial, entry);
-    return entry;
+    if (entry->hh.tbl)
+        return entry;
+    free(entry);
+    return NULL;
 }
 
 int incumbents_update(struct incumbent *incumbent, struct incumbents **table, uint64_t trial,

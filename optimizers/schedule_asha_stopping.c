@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
 #include "optimizers/registry.h"
@@ -116,7 +117,10 @@ static int asha_started(void *state, uint64_t trial, int64_t budget)
         return ERR_NOMEM;
     runner->trial = trial;
     HASH_ADD(hh, schedule->runners, trial, sizeof runner->trial, runner);
-    return 0;
+    if (runner->hh.tbl)
+        return 0;
+    free(runner);
+    return ERR_NOMEM;
 }
 
 /* A trial counts once in a rung, with its first value there: another attempt that comes by again changes
