@@ -4,7 +4,7 @@ set -eu
 exported=$(nm -D --defined-only "$1" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort)
 strange=$(printf '%s\n' "$exported" | grep -v '^prova_' || true)
 if [ -n "$strange" ]; then
-    echo "exported, but not of prova.h:" $strange
+    printf "exported, but not of prova.h: %s\n" "$strange"
     exit 1
 fi
 for name in $(grep -A1 '^PROVA_API' "$2" | grep -o 'prova_[a-z_]*(' | tr -d '('); do
