@@ -3,7 +3,8 @@
  *   bench_stop_latency DIR TRIALS
  *
  * Prints {"median_us", "p99_us"}. The rule is a threshold that no trial reaches, looked at in
- * the fourth report: every trial reports at an easy pace, and after that one looks at its stop flag until it is set.
+ * the fourth report: every trial reports at an easy pace, and after that one looks at its stop flag until it
+ * is set.
  */
 #include <stdatomic.h>
 #include <stdio.h>
