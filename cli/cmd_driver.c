@@ -64,13 +64,16 @@ static int write_endpoint_file(const char *path, const char *endpoint, struct er
     return failed;
 }
 
+/* The file first: who has read the line finds it. */
 static int announce(const struct driver_options *options, const struct server *server, struct err *err)
 {
+    int code = 0;
+    if (options->endpoint_file)
+        code = write_endpoint_file(options->endpoint_file, server_endpoint(server), err);
+    if (code)
+        return code;
     (void)printf("listening at %s\n", server_endpoint(server));
-    if (fflush(stdout))
-        return err_set(err, ERR_IO, "cannot say where it listens: %s", strerror(errno));
-    return options->endpoint_file ? write_endpoint_file(options->endpoint_file, server_endpoint(server), err)
-                                  : 0;
+    return fflush(stdout) ? err_set(err, ERR_IO, "cannot say where it listens: %s", strerror(errno)) : 0;
 }
 
 static int serve(const struct driver_options *options, struct watcher *watcher, struct err *err)
@@ -118,7 +121,8 @@ static int run(const struct cli_call *call)
         code = watch_parent(&watcher.parent_fd, parent, &err);
     if (!code)
         code = serve(options, &watcher, &err);
-    return code ? cli_fail(call, &err) : CLI_DONE;
+    int status = code ? cli_fail(call, &err) : CLI_DONE;
+    return code == ERR_REFUSED ? CLI_BAD_USAGE : status; /* an endpoint that needs --insecure */
 }
 
 static const struct cli_option options_table[] = {

@@ -79,11 +79,28 @@ static int take_trial(struct log *log, const json_t *document, struct err *err)
     return id_parse(&log->id, json_text(experiment, "id"));
 }
 
+/* A trial that is not there may come, if a driver runs its experiment. */
+static bool may_come(struct log *log)
+{
+    struct query_experiment found;
+    struct store_driver driver;
+    if (query_find(&found, log->query, log->experiment, NULL) || found.state != EXPERIMENT_RUNNING ||
+        store_find_driver(&driver, log->options->db))
+        return false;
+    log->id = found.id;
+    log->is_live = true;
+    return true;
+}
+
 static int look(struct log *log, struct err *err)
 {
     struct text text = {0};
     json_t *document = NULL;
     int code = query_trial(log->query, log->experiment, log->trial, query_to_text(&text), err);
+    if (code == ERR_NOT_FOUND && log->options->follow && may_come(log)) {
+        text_fini(&text);
+        return 0;
+    }
     if (!code)
         code = data_parse(&document, text_get(&text), err);
     if (!code)

@@ -6,7 +6,7 @@
 
 #include "sdk/client.h"
 
-enum { QUERY_TIMEOUT_MS = 30000 };
+enum { QUERY_TIMEOUT_MS = 15000 };
 
 int data_open(struct data *data, const char *database, const char *endpoint, struct err *err)
 {

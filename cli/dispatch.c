@@ -11,6 +11,7 @@
 #include "cli/help.h"
 #include "cli/parse.h"
 #include "cli/term.h"
+#include "cli/threads.h"
 #include "core/faults.h"
 
 void cli_error(const struct cli_call *call, const char *format, ...)
@@ -130,6 +131,7 @@ static int finish(int status)
 
 int cli_main(int argc, char **argv)
 {
+    threads_end();
     (void)setlocale(LC_CTYPE, ""); /* without it columns are counted in bytes, and that is all */
     if (argc < 2) {
         struct text text = {0};

@@ -63,10 +63,16 @@ static int hand_over(struct flight *flight, struct err *err)
         code = client_connect(&flight->client, endpoint, err);
     if (code)
         return code;
-    client_set_alarm(flight->client, flight->signal_fd);
+    if (launch
+            ->endpoint) /* our own answers at once, and a signal can wait until there is something to stop */
+        client_set_alarm(flight->client, flight->signal_fd);
     code = launch->begin(flight->client, launch, err);
     if (!code && flight->local)
         code = local_release(flight->local, err);
+    if (code == ERR_INTERRUPTED)
+        err_set(err, code,
+                "interrupted before the driver answered; `prova ls --driver %s` says whether it goes on",
+                endpoint);
     if (code == ERR_TIMEOUT)
         err_set(err, code, "no driver answers at %s; is `prova driver` running there?", endpoint);
     return code;
@@ -183,7 +189,7 @@ static int submit(struct client *client, const struct launch *launch, struct err
         .command_line = launch->call->command_line,
         .git_revision = what->git_revision ? what->git_revision : "",
     };
-    return client_submit(client, &submission, LAUNCH_TIMEOUT_MS, err);
+    return client_submit(client, &submission, LAUNCH_SUBMIT_TIMEOUT_MS, err);
 }
 
 int launch_sweep(struct launch *launch, const struct sweep *sweep, const char *file)

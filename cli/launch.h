@@ -25,8 +25,8 @@ struct launch {
 
 struct sweep;
 
-/* How long a driver may take to answer. */
-enum { LAUNCH_TIMEOUT_MS = 60000 };
+/* How long a driver may take to answer. One that loads a large experiment to resume it takes a while. */
+enum { LAUNCH_TIMEOUT_MS = 60000, LAUNCH_SUBMIT_TIMEOUT_MS = 15000 };
 
 /* Call it while the process has no threads. Returns an enum cli_status. */
 int launch_run(const struct launch *launch);

@@ -11,6 +11,8 @@
 #include "cli/table.h"
 #include "cli/term.h"
 
+enum { MESSAGE_COLUMNS = 160 };
+
 /* What early stopping was good for: the steps that stopped trials did not take, compared with the longest
  * completed one. */
 struct saving {
@@ -125,6 +127,15 @@ static void append_summary(struct text *out, const json_t *show, const struct sa
                     100.0 * (double)saving->saved / (double)(saving->saved + saving->taken));
 }
 
+/* The beginning of a message that may be long and have lines: `prova show` has all of it. */
+static void append_line(struct text *out, const char *message)
+{
+    char line[256];
+    size_t size = strcspn(message, "\n");
+    (void)snprintf(line, sizeof line, "%.*s", (int)size, message); /* a long one is cut */
+    term_append_cut(out, line, MESSAGE_COLUMNS);
+}
+
 static void append_failures(struct text *out, const json_t *show)
 {
     size_t i;
@@ -132,8 +143,9 @@ static void append_failures(struct text *out, const json_t *show)
     json_array_foreach(json_object_get(show, "failures"), i, failure)
     {
         format_count(out, (uint64_t)json_whole(failure, "count"), "trial");
-        text_printf(out, " failed: %s (trial %" PRId64 ")\n", json_text(failure, "text"),
-                    json_whole(failure, "trial"));
+        text_append(out, " failed: ");
+        append_line(out, json_text(failure, "text"));
+        text_printf(out, " (trial %" PRId64 ")\n", json_whole(failure, "trial"));
     }
 }
 
