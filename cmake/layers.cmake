@@ -13,6 +13,10 @@ function(prova_test name)
     add_executable(${name} ${T_SOURCES})
     target_link_libraries(${name} PRIVATE ${T_LIBS} PkgConfig::CHECK)
     add_test(NAME ${name} COMMAND ${name})
+    if(PROVA_SANITIZE) # takes several times as long, and Check allows each test 4 s
+        math(EXPR T_TIMEOUT "4 * ${T_TIMEOUT}")
+        set_tests_properties(${name} PROPERTIES ENVIRONMENT_MODIFICATION CK_TIMEOUT_MULTIPLIER=set:4)
+    endif()
     set_tests_properties(${name} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT})
 endfunction()
 
