@@ -19,21 +19,31 @@ struct saving {
     int64_t taken, saved;
 };
 
+/* Steps may count from 0: then ten of them end with 9, and as many reports are more than that. */
+static int64_t count_steps(const json_t *trial)
+{
+    int64_t step = json_whole(trial, "step"), n_reports = json_whole(trial, "n_reports");
+    return step > n_reports ? step : n_reports;
+}
+
 static struct saving count_saving(const json_t *trials)
 {
     struct saving saving = {0};
     int64_t longest = 0;
     size_t i;
     const json_t *trial;
-    json_array_foreach((json_t *)(uintptr_t)trials, i,
-                       trial) if (!strcmp(json_text(trial, "state"), "COMPLETED") &&
-                                  json_whole(trial, "step") > longest) longest = json_whole(trial, "step");
     json_array_foreach((json_t *)(uintptr_t)trials, i, trial)
     {
-        int64_t step = json_whole(trial, "step");
-        saving.taken += step;
-        if (!strcmp(json_text(trial, "state"), "STOPPED") && step < longest)
-            saving.saved += longest - step;
+        int64_t steps = count_steps(trial);
+        if (!strcmp(json_text(trial, "state"), "COMPLETED") && steps > longest)
+            longest = steps;
+    }
+    json_array_foreach((json_t *)(uintptr_t)trials, i, trial)
+    {
+        int64_t steps = count_steps(trial);
+        saving.taken += steps;
+        if (!strcmp(json_text(trial, "state"), "STOPPED") && steps < longest)
+            saving.saved += longest - steps;
     }
     return saving;
 }

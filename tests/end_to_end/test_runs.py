@@ -28,6 +28,24 @@ class Run(Case):
         self.assertEqual(set(document["best"]), {"trial", "value", "params"})
         self.assertGreater(document["seconds"], 0)
 
+    def test_steps_that_count_from_0_are_all_counted(self):
+        # Trial 1 takes ten steps; trial 2 is stopped after the first, and waits for that.
+        self.write("trial.sh", """#!/bin/sh
+echo "prova: step=0 loss=$1"
+if [ "$1" = 2 ]; then sleep 60; fi
+for step in 1 2 3 4 5 6 7 8 9; do echo "prova: step=$step loss=$1"; done
+""")
+        self.write("sweep.yaml", """
+name: line
+train: {command: [./trial.sh, "${x}"]}
+metric: loss
+parameters: {x: {values: [1, 2]}}
+search: grid
+stopping: {name: threshold, value: 1.5, step: 0}
+""")
+        result = self.prova("run", "sweep.yaml", "--workers", "1")
+        self.assertIn("early stopping saved 9 steps (45 %)", result.stdout)
+
     def test_settings_are_changed_from_the_command_line(self):
         self.prova("run", "sweep.yaml", "--set", "limits.trials=2", "--set", "name=other")
         self.assert_complete(2, "other")
