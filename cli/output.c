@@ -52,20 +52,63 @@ void json_write(struct text *out, const json_t *json)
     }
 }
 
+static void append_break(struct text *out, int depth)
+{
+    if (depth >= 0)
+        text_printf(out, "\n%*s", 2 * depth, "");
+}
+
+static void append_members(struct text *out, const json_t *json, int depth)
+{
+    bool is_array = json_is_array(json), first = true;
+    int inner = depth < 0 ? depth : depth + 1;
+    size_t n = is_array ? json_array_size(json) : json_object_size(json);
+    void *member = is_array ? NULL : json_object_iter((json_t *)(uintptr_t)json);
+    text_append(out, is_array ? "[" : "{");
+    for (size_t i = 0; i < n; i++, first = false) {
+        text_append(out, first ? "" : ",");
+        append_break(out, inner);
+        if (!is_array) {
+            text_append_json_string(out, json_object_iter_key(member));
+            text_append(out, depth < 0 ? ":" : ": ");
+        }
+        output_append_json(out, is_array ? json_array_get(json, i) : json_object_iter_value(member), inner);
+        if (!is_array)
+            member = json_object_iter_next((json_t *)(uintptr_t)json, member);
+    }
+    if (n)
+        append_break(out, depth);
+    text_append(out, is_array ? "]" : "}");
+}
+
+/* Not by jansson, which writes 0.1 as 0.10000000000000001. */
+void output_append_json(struct text *out, const json_t *json, int depth)
+{
+    if (json_is_array(json) || json_is_object(json))
+        append_members(out, json, depth);
+    else if (json_is_real(json))
+        text_append_json_double(out, json_real_value(json));
+    else if (json_is_integer(json))
+        text_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
+    else if (json_is_string(json))
+        text_append_json_string(out, json_string_value(json));
+    else
+        text_append(out, json_is_true(json) ? "true" : json_is_false(json) ? "false" : "null");
+}
+
 int output_json(const struct cli_call *call, json_t *json)
 {
     struct text text = {0};
     if (json)
-        json_write(&text, json);
+        output_append_json(&text, json, term_is_terminal(1) ? 0 : -1);
+    bool complete = json && !text.failed;
     json_decref(json);
-    text_append(&text, "\n");
-    bool failed = !json || text.failed;
-    if (failed)
-        cli_error(call, "out of memory");
+    if (complete)
+        (void)puts(text_get(&text)); /* asked at the end of the process */
     else
-        (void)fputs(text_get(&text), stdout); /* finish looks whether it arrived */
+        cli_error(call, "out of memory");
     text_fini(&text);
-    return failed ? CLI_NO_RESULT : CLI_DONE;
+    return complete ? CLI_DONE : CLI_NO_RESULT;
 }
 
 int output_table(const struct cli_call *call, struct table *table)

@@ -11,6 +11,8 @@
 /* One JSON document: on one line, or indented on a terminal. Takes `json`; NULL says out of memory. Returns
  * an enum cli_status. */
 int output_json(const struct cli_call *call, json_t *json);
+/* The same as text; `depth` is how far it is indented already, or -1 for one line. */
+void output_append_json(struct text *out, const json_t *json, int depth);
 /* The table, at the terminal's width. Takes it. Returns an enum cli_status. */
 int output_table(const struct cli_call *call, struct table *table);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/format.h"
+#include "cli/output.h"
 #include "cli/table.h"
 #include "cli/term.h"
 
@@ -54,6 +55,26 @@ START_TEST(counts_have_a_plural)
     text_append(&text, " ");
     format_count(&text, 0, "step");
     ck_assert_str_eq(text_get(&text), "1 trial 0 steps");
+}
+END_TEST
+
+START_TEST(numbers_of_json_documents_have_their_shortest_form)
+{
+    json_t *json = json_pack("{s:f, s:[i, b, n, s], s:{}, s:[]}", "value", 0.1, "a", 3, 1, "q\"", "o", "l");
+    output_append_json(&text, json, -1);
+    ck_assert_str_eq(text_get(&text), "{\"value\":0.1,\"a\":[3,true,null,\"q\\\"\"],\"o\":{},\"l\":[]}");
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(json_documents_for_a_terminal_are_indented)
+{
+    json_t *json = json_pack("{s:[i, i], s:{}}", "a", 1, 2, "o");
+    char *expected = json_dumps(json, JSON_INDENT(2));
+    output_append_json(&text, json, 0);
+    ck_assert_str_eq(text_get(&text), expected);
+    free(expected);
+    json_decref(json);
 }
 END_TEST
 
@@ -132,6 +153,8 @@ int main(void)
     tcase_add_loop_test(tcase, durations_read_like_a_clock, 0, sizeof durations / sizeof *durations);
     tcase_add_test(tcase, ages_are_rounded_down);
     tcase_add_test(tcase, counts_have_a_plural);
+    tcase_add_test(tcase, numbers_of_json_documents_have_their_shortest_form);
+    tcase_add_test(tcase, json_documents_for_a_terminal_are_indented);
     tcase_add_test(tcase, columns_are_counted_not_bytes);
     tcase_add_test(tcase, a_cut_string_ends_in_an_ellipsis);
     tcase_add_test(tcase, control_characters_and_bad_bytes_do_not_reach_the_terminal);
