@@ -103,14 +103,23 @@ static void draw(struct session *session, bool force)
         return;
     view.per_second =
         progress_rate_update(&session->rate, view.n_completed + view.n_stopped + view.n_failed, now_ns);
+    if (client_is_cut_off(session->follow->client))
+        view.note = "no driver answers";
     progress_update(session->follow->progress, &view, now_ns, force);
 }
 
+/* In a signal handler. The caller ends the line. */
 static void abandon(const void *arg)
 {
     const struct follow *follow = arg;
     if (follow->local)
         local_abandon(follow->local);
+    if (follow->resume) {
+        static const char text[] = "\nended at once; what was acknowledged is saved; to go on: ";
+        ssize_t ignored = write(2, text, sizeof text - 1); /* if not, there is nobody to tell */
+        ignored = write(2, follow->resume, strlen(follow->resume));
+        (void)ignored;
+    }
 }
 
 /* Tells the driver to stop the experiment. From here on a signal ends the process at once. */

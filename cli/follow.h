@@ -15,6 +15,7 @@ struct follow {
     struct local *local; /* NULL: the driver is somebody else's */
     struct progress *progress;
     int signal_fd;
+    const char *resume; /* the command that goes on with it, or NULL */
     /* Out: */
     enum experiment_state state;
     char reason[256]; /* why it ended, "" */

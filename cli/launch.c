@@ -23,6 +23,7 @@ struct flight {
     struct local *local;
     struct client *client;
     struct follow follow;
+    struct text resume; /* the command that goes on with it */
 };
 
 static void say_line(void *arg, const char *text)
@@ -80,13 +81,16 @@ static int hand_over(struct flight *flight, struct err *err)
 
 static int follow(struct flight *flight, struct err *err)
 {
+    const struct launch *launch = flight->launch;
+    result_append_command(&flight->resume, "resume", launch->name, launch->database);
     flight->follow = (struct follow){
         .client = flight->client,
-        .experiment = flight->launch->experiment,
-        .spec = flight->launch->spec,
+        .experiment = launch->experiment,
+        .spec = launch->spec,
         .local = flight->local,
         .progress = flight->progress,
         .signal_fd = flight->signal_fd,
+        .resume = flight->local ? text_get(&flight->resume) : NULL,
     };
     return follow_run(&flight->follow, err);
 }
@@ -105,6 +109,7 @@ static int land(struct flight *flight, int code, struct err *err)
         local_destroy(flight->local);
     }
     progress_destroy(flight->progress);
+    text_fini(&flight->resume);
     if (flight->signal_fd >= 0)
         (void)close(flight->signal_fd);
     return code;

@@ -121,6 +121,11 @@ void client_close(struct client *client)
     free(client);
 }
 
+bool client_is_cut_off(const struct client *client)
+{
+    return client->lost;
+}
+
 void client_set_alarm(struct client *client, int fd)
 {
     client->alarm_fd = fd;

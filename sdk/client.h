@@ -37,6 +37,8 @@ int client_watch(struct client *client, struct id experiment, int interval_ms, s
  * signal came), ERR_CLOSED (the driver said BYE), or the driver's refusal of the watch. Watches are renewed
  * by themselves when the driver was restarted. */
 int client_next_status(struct wire_status *status, struct client *client, int timeout_ms, struct err *err);
+/* Whether the connection has ended and was not made anew yet, as far as the calls above have seen. */
+bool client_is_cut_off(const struct client *client);
 /* Another descriptor to look at while waiting: when it is readable, every wait above returns ERR_INTERRUPTED
  * (a request may then be made again). -1: none. Borrows. */
 void client_set_alarm(struct client *client, int fd);

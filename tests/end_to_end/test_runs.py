@@ -102,7 +102,8 @@ stopping: {name: threshold, value: 1.5, step: 0}
             line = process.stderr.readline()
             self.assertNotEqual(line, "", "it ended before it was interrupted twice")
         interrupt(process)
-        self.finish(process, 130)
+        result = self.finish(process, 130)
+        self.assertIn("prova resume line", result.stderr)
 
     def test_a_complete_experiment_is_not_resumed(self):
         self.prova("run", "sweep.yaml")
