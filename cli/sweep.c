@@ -78,7 +78,7 @@ int sweep_read(struct sweep *sweep, const char *path, const struct cli_list *set
     if (!code)
         code =
             spec_read(&sweep->spec, &sweep->source, path, overrides.list, overrides.n, &sweep->faults, err);
-    if (!code && context_check(sweep->spec, &sweep->faults))
+    if (sweep->spec && context_check(sweep->spec, &sweep->faults))
         code = ERR_INVALID;
     if (!code && !(sweep->directory = directory_of(path)))
         code = err_set(err, ERR_IO, "%s: cannot tell which directory it is in", path);
@@ -113,7 +113,7 @@ int sweep_open(struct sweep *sweep, const struct cli_call *call, const char *pat
 {
     struct err err = {0};
     int code = sweep_read(sweep, path, sets, workers, &err);
-    if (!code && trains)
+    if (sweep->spec && trains)
         require_train(sweep);
     if (sweep->faults.n) {
         struct text text = {0};

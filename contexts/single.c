@@ -47,9 +47,10 @@ static void single_check(const struct spec *spec, struct faults *faults)
     for (size_t i = 0; i < spec->context.n_settings; i++) {
         const struct setting *setting = &spec->context.settings[i];
         struct err err = {0};
-        if (space_find(spec->space, setting->key) < 0)
+        if (!spec_has_param(spec, setting->key))
             add_unknown(setting, spec->space, faults);
-        else if (apply_setting(point, spec->space, setting, &err) < 0)
+        else if (space_find(spec->space, setting->key) >= 0 &&
+                 apply_setting(point, spec->space, setting, &err) < 0)
             faults_add(faults, setting->line, setting->column, "%s", err.text);
     }
     free(point);

@@ -59,12 +59,24 @@ void spec_destroy(struct spec *spec)
     free(spec->metric.name);
     free(spec->metric.pattern);
     space_destroy(spec->space);
+    for (size_t i = 0; i < spec->n_faulty_params; i++)
+        free(spec->faulty_params[i]);
+    free(spec->faulty_params);
     plugin_fini(&spec->search);
     plugin_fini(&spec->schedule);
     plugin_fini(&spec->stopping);
     plugin_fini(&spec->context);
     free(spec->name);
     free(spec);
+}
+
+bool spec_has_param(const struct spec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->n_faulty_params; i++) {
+        if (strcmp(spec->faulty_params[i], name) == 0)
+            return true;
+    }
+    return space_find(spec->space, name) >= 0;
 }
 
 /* What people write is far below this; the JSON of a spec, which says all defaults, may be several times as
@@ -111,7 +123,7 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
         faults_add(faults, 0, 0, "larger than %u MiB: this is no sweep file", MAX_FILE >> 20);
         code = ERR_INVALID;
     } else {
-        code = spec_parse(&read, text_get(&text), text.size, path, overrides, n_overrides, faults);
+        code = spec_parse_faulty(&read, text_get(&text), text.size, path, overrides, n_overrides, faults);
     }
     if (code == 0 && source && !(taken = text_take(&text)))
         code = ERR_NOMEM;
@@ -120,11 +132,13 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
             (void)err_set(err, code, "'%s' has %zu fault%s", path, faults->n, faults->n == 1 ? "" : "s");
         else
             (void)err_set(err, code, "%s", err_string(code));
+    }
+    if (code == ERR_NOMEM) {
         spec_destroy(read);
         goto out;
     }
-    *spec = read;
-    if (source)
+    *spec = read; /* with ERR_INVALID as much of it as there is */
+    if (code == 0 && source)
         *source = taken;
 out:
     text_fini(&text);

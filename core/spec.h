@@ -47,6 +47,11 @@ struct spec {
     struct train train;
     struct metric metric;
     struct space *space;
+    /* Only of a spec with faults, see spec_parse_faulty. Some parameters are missing in `space`, or it is not
+     * finished: it can be looked into, but no search can walk it. */
+    bool is_space_partial;
+    size_t n_faulty_params;
+    char **faulty_params; /* [n_faulty_params] names of those that are in the file but not in `space` */
     struct plugin search, schedule, stopping; /* defaults: random, full, none */
     struct plugin context; /* name: single, optimization (default); settings: its own section */
     struct limits limits;
@@ -69,8 +74,15 @@ struct override {
 int spec_parse(struct spec **spec, const char *text, size_t size, const char *file,
                const struct override *overrides, size_t n_overrides, struct faults *faults);
 
-/* Reads the file and parses it. ERR_IO or ERR_NOT_FOUND with a text where it cannot be read. *source (if not
- * NULL) is its text, which the caller frees. */
+/* The same for who goes on to check plug-ins, so that a user hears of all faults at one time: with
+ * ERR_INVALID *spec is what could be read of the file, for context_check or registry_check and nothing else;
+ * NULL if it is no YAML. Values with a fault have their defaults; a plug-in without a usable name has no
+ * settings either; train.kind is NONE only if there is no such section. The caller destroys it. */
+int spec_parse_faulty(struct spec **spec, const char *text, size_t size, const char *file,
+                      const struct override *overrides, size_t n_overrides, struct faults *faults);
+
+/* Reads the file and parses it as spec_parse_faulty does. ERR_IO or ERR_NOT_FOUND with a text where it cannot
+ * be read. *source (if not NULL) is its text, which the caller frees; none with any error. */
 int spec_read(struct spec **spec, char **source, const char *path, const struct override *overrides,
               size_t n_overrides, struct faults *faults, struct err *err);
 
@@ -80,6 +92,8 @@ void spec_write_json(struct text *out, const struct spec *spec);
 
 /* A spec with all defaults and an empty space. */
 struct spec *spec_create(void);
+/* Is a parameter of that name in the file, be it faulty? */
+bool spec_has_param(const struct spec *spec, const char *name);
 void spec_destroy(struct spec *spec);
 
 /* The trial's value under the metric's rule, from the value it returned (NaN: none) and its curve; NaN if

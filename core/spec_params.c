@@ -329,6 +329,23 @@ static void read_entry(struct entry *e)
         read_ranges_and_values(e);
 }
 
+/* Remembers its name: a fault of its own is no reason to say elsewhere that it does not exist. */
+static void keep_faulty_name(struct reader *r, const char *name)
+{
+    struct spec *spec = r->spec;
+    char **names = realloc(spec->faulty_params, (spec->n_faulty_params + 1) * sizeof *names);
+    if (!names) {
+        r->code = ERR_NOMEM;
+        return;
+    }
+    spec->faulty_params = names;
+    names[spec->n_faulty_params] = strdup(name);
+    if (!names[spec->n_faulty_params])
+        r->code = ERR_NOMEM;
+    else
+        spec->n_faulty_params++;
+}
+
 static void add_entry(struct reader *r, const struct yaml_pair *pair)
 {
     struct entry e = {.r = r, .pair = pair, .param.initial = NAN, .n_faults = r->faults->n};
@@ -343,15 +360,14 @@ static void add_entry(struct reader *r, const struct yaml_pair *pair)
         else if (code < 0)
             yaml_fault(r->faults, pair->key, "%s", err.text);
     }
+    if (has_failed(&e) && r->code == 0)
+        keep_faulty_name(r, pair->key->text);
     free(e.choice_places);
 }
 
-void read_parameters(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair)
+/* Adds every parameter and condition. */
+static void read_space(struct reader *r, const struct yaml *map)
 {
-    (void)target; /* the space of r->spec */
-    (void)field;  /* the whole section */
-    const struct yaml *map = pair->value;
-    size_t n_faults = r->faults->n;
     if (map->kind != YAML_MAP) {
         yaml_fault(r->faults, map, "'parameters' must be a map of names and their ranges");
         return;
@@ -363,10 +379,19 @@ void read_parameters(struct reader *r, void *target, const struct field *field, 
     for (size_t i = 0; i < map->n && goes_on(r); i++)
         add_entry(r, &map->pairs[i]);
     read_conditions(r, map);
+}
+
+void read_parameters(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair)
+{
+    (void)target; /* the space of r->spec */
+    (void)field;  /* the whole section */
+    size_t n_faults = r->faults->n;
+    read_space(r, pair->value);
     struct err err;
     int code = r->code == 0 && r->faults->n == n_faults ? space_finish(r->spec->space, &err) : 0;
     if (code == ERR_NOMEM)
         r->code = code;
     else if (code < 0)
         yaml_fault(r->faults, pair->key, "%s", err.text);
+    r->spec->is_space_partial = r->faults->n > n_faults;
 }

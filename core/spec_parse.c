@@ -139,9 +139,13 @@ void read_train(struct reader *r, void *target, const struct field *field, const
         {.name = "kind", .read = read_kind, .offset = offsetof(struct train, kind)},
     };
     (void)field; /* the whole section */
+    size_t n_faults = r->faults->n;
     READ_FIELDS(r, target, fields, "train", pair->value);
+    struct train *train = target;
     if (pair->value->kind == YAML_MAP)
-        check_kind(r, target, pair);
+        check_kind(r, train, pair);
+    if (train->kind == TRAIN_NONE && r->faults->n > n_faults)
+        train->kind = TRAIN_COMMAND; /* faulty, but not missing */
 }
 
 /* Where `offset` of the item's text stands; its beginning where that is not known. */
@@ -375,14 +379,18 @@ static void check_something_to_search(struct reader *r, const struct yaml *root)
     const struct yaml_pair *parameters = yaml_find_given(root, "parameters");
     if (strcmp(r->spec->context.name, "optimization") != 0)
         return;
+    if (parameters && (parameters->value->kind != YAML_MAP || parameters->value->n > 0))
+        return;
+    r->spec->is_space_partial = true;
     if (!parameters)
         yaml_fault(r->faults, root, "'parameters' is missing: there is nothing to search");
-    else if (parameters->value->kind == YAML_MAP && parameters->value->n == 0)
+    else
         yaml_fault(r->faults, parameters->value, "no parameters: there is nothing to search");
 }
 
 static void read_top(struct reader *r, const struct yaml *root)
 {
+    r->spec->is_space_partial = root->kind != YAML_MAP;
     struct field fields[N_TOP + 1];
     memcpy(fields, top_fields, sizeof top_fields);
     fields[N_TOP] = (struct field){
@@ -415,9 +423,10 @@ static int read_tree(struct reader *r, const char *text, size_t size, const stru
     return r->code;
 }
 
-int spec_parse(struct spec **spec, const char *text, size_t size, const char *file,
-               const struct override *overrides, size_t n_overrides, struct faults *faults)
+int spec_parse_faulty(struct spec **spec, const char *text, size_t size, const char *file,
+                      const struct override *overrides, size_t n_overrides, struct faults *faults)
 {
+    *spec = NULL;
     struct reader r = {.spec = spec_create(), .doc = yaml_doc_create(), .faults = faults};
     size_t n_faults = faults->n;
     int code = ERR_NOMEM;
@@ -425,16 +434,27 @@ int spec_parse(struct spec **spec, const char *text, size_t size, const char *fi
         goto out;
     set_default_name(&r, file);
     code = r.code < 0 ? r.code : read_tree(&r, text, size, overrides, n_overrides);
-    if (code == 0 && faults->n > n_faults)
-        code = ERR_INVALID;
     if (faults->failed)
         code = faults->failed;
     if (code == 0) {
         *spec = r.spec;
         r.spec = NULL;
+        code = faults->n > n_faults ? ERR_INVALID : 0;
     }
 out:
     spec_destroy(r.spec);
     yaml_doc_destroy(r.doc);
+    return code;
+}
+
+int spec_parse(struct spec **spec, const char *text, size_t size, const char *file,
+               const struct override *overrides, size_t n_overrides, struct faults *faults)
+{
+    struct spec *read;
+    int code = spec_parse_faulty(&read, text, size, file, overrides, n_overrides, faults);
+    if (code == 0)
+        *spec = read;
+    else
+        spec_destroy(read);
     return code;
 }

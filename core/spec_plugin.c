@@ -122,11 +122,15 @@ static bool is_name(const struct yaml *node)
 static void read_map(struct reader *r, struct plugin *plugin, const struct yaml_pair *pair)
 {
     struct yaml settings = *pair->value;
+    struct plugin unnamed = {0};
     const struct yaml_pair *name = yaml_find(pair->value, "name");
-    if (!name || !is_name(name->value))
+    if (!name || !is_name(name->value)) {
         yaml_fault(r->faults, name ? name->value : pair->key, "'%s' needs a name", pair->key->text);
-    else
+        plugin =
+            &unnamed; /* its settings are not those of the default: they are read for their faults only */
+    } else {
         read_name(r, plugin, name->value);
+    }
     /* the pairs before and behind `name`, which is no setting */
     size_t at = name ? (size_t)(name - pair->value->pairs) : settings.n;
     settings.n = at;
@@ -136,6 +140,7 @@ static void read_map(struct reader *r, struct plugin *plugin, const struct yaml_
         settings.n = pair->value->n - at - 1;
         read_settings(r, plugin, "", &settings);
     }
+    plugin_fini(&unnamed);
 }
 
 void read_plugin(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair)

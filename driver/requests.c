@@ -48,7 +48,8 @@ static struct spec *read_spec(struct server *server, const struct wire_submit *s
 {
     struct faults faults = {0};
     struct spec *spec = NULL;
-    int rc = spec_parse(&spec, submit->spec.data, submit->spec.size, submit->file.data, NULL, 0, &faults);
+    int rc =
+        spec_parse_faulty(&spec, submit->spec.data, submit->spec.size, submit->file.data, NULL, 0, &faults);
     if (spec && context_check(spec, &faults) > 0)
         rc = ERR_INVALID;
     if (rc == 0 && faults.failed)

@@ -86,7 +86,7 @@ static void check_param_setting(struct check *check, const struct option *option
                                 const struct setting *setting, const char *param)
 {
     const struct space *space = check->spec->space;
-    if (space_find(space, param) < 0) {
+    if (!spec_has_param(check->spec, param)) {
         const char **names = calloc(space->n_params + 1, sizeof *names);
         for (size_t i = 0; names && i < space->n_params; i++)
             names[i] = space->params[i].name;
@@ -100,8 +100,11 @@ static void check_param_setting(struct check *check, const struct option *option
     bool is_int = option->type == OPTION_INT;
     if (number_read(&value, setting->text) == NUMBER_NONE ||
         !(value >= option->min && value <= option->max) || (is_int && value != trunc(value))) {
-        faults_add(check->faults, setting->line, setting->column, "%s must be %s from %g to %g, not '%s'",
-                   setting->key, is_int ? "an integer" : "a number", option->min, option->max, setting->text);
+        char min[NUMBER_SIZE], max[NUMBER_SIZE];
+        (void)number_write(min, option->min); /* its length is not needed */
+        (void)number_write(max, option->max);
+        faults_add(check->faults, setting->line, setting->column, "%s must be %s from %s to %s, not '%s'",
+                   setting->key, is_int ? "an integer" : "a number", min, max, setting->text);
     }
 }
 
@@ -157,8 +160,10 @@ static void check_search(struct check *check)
         return;
     }
     void *options = check_options(check, type->options, type->n_options, type->options_size);
-    if (!options)
+    if (!options || check->spec->is_space_partial) {
+        free(options);
         return;
+    }
     void *state = NULL;
     int code = type->create(&state,
                             &(struct search_setup){.space = check->spec->space,

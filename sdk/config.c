@@ -149,7 +149,7 @@ static int parts_make(struct parts *parts, const prova_config *config)
 }
 
 /* Parses what there is, which is a draft while setters are still to come. Returns 0 and *spec; ERR_INVALID
- * and `faults`; ERR_NOMEM. */
+ * and `faults`, with those of plug-ins, which are named alone only once nothing is to come; ERR_NOMEM. */
 static int parse(struct spec **spec, const prova_config *config, bool is_draft, struct faults *faults)
 {
     struct parts parts = {0};
@@ -161,8 +161,11 @@ static int parse(struct spec **spec, const prova_config *config, bool is_draft, 
     }
     const char *text = config->source ? config->source : text_get(&document);
     if (rc == ERR_OK)
-        rc = spec_parse(spec, text, strlen(text), config->file ? config->file : "", parts.list, parts.n,
-                        faults);
+        rc = spec_parse_faulty(spec, text, strlen(text), config->file ? config->file : "", parts.list,
+                               parts.n, faults);
+    bool is_judged = !is_draft || rc == ERR_INVALID;
+    if (*spec && is_judged && registry_check(*spec, faults))
+        rc = ERR_INVALID;
     parts_fini(&parts);
     text_fini(&document);
     return rc;
@@ -192,8 +195,6 @@ int config_compile(struct spec **out, char **text, const prova_config *config)
         return rc;
     }
     rc = parse(&spec, config, false, &faults);
-    if (rc == ERR_OK && registry_check(spec, &faults))
-        rc = ERR_INVALID;
     if (rc == ERR_OK) {
         spec->train.kind = TRAIN_FUNCTION;
         *out = spec;
@@ -248,6 +249,8 @@ prova_config *prova_config_file(const char *path)
     config->file = strdup(path ? path : "");
     int rc =
         config->file ? spec_read(&spec, &config->source, config->file, NULL, 0, &faults, &err) : ERR_NOMEM;
+    if (spec && rc == ERR_INVALID)
+        (void)registry_check(spec, &faults); /* it is no good file already */
     if (faults.n)
         keep_fault(config, rc, write_faults(&faults, config->file));
     else if (rc && rc != ERR_NOMEM)

@@ -63,8 +63,10 @@ static struct spec *make_spec(const char *space, const char *search, const char 
                                          {"metric.goal", goal ? goal : "minimize"},
                                          {"search", options && *options ? options : "{}"},
                                          {"search.name", search}};
-    int code = spec_parse(&spec, "", 0, "search", overrides, sizeof overrides / sizeof *overrides, &faults);
-    if (code < 0 || registry_check(spec, &faults) > 0 || faults.failed) {
+    int code =
+        spec_parse_faulty(&spec, "", 0, "search", overrides, sizeof overrides / sizeof *overrides, &faults);
+    size_t n_faults = spec ? registry_check(spec, &faults) : 0;
+    if (code < 0 || n_faults > 0 || faults.failed) {
         say_faults(error, error_size, &faults);
         spec_destroy(spec);
         spec = NULL;

@@ -228,6 +228,22 @@ START_TEST(what_plugins_refuse_is_found_when_all_is_set)
 }
 END_TEST
 
+START_TEST(faults_of_plugins_are_told_with_those_of_the_file)
+{
+    char path[] = "/tmp/prova-config-XXXXXX";
+    static const char text[] = "parameters: {x: {min: 2, max: 1}}\nsearch: randon\n";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq((int)write(fd, text, sizeof text - 1), (int)sizeof text - 1);
+    (void)close(fd);
+    prova_config_free(config);
+    config = prova_config_file(path);
+    (void)unlink(path);
+    assert_error_has("max (1) is below min (2)");
+    assert_error_has(":2:9: error: unknown search 'randon'");
+}
+END_TEST
+
 START_TEST(an_empty_space_is_found_when_all_is_set)
 {
     struct spec *spec = NULL;
@@ -319,6 +335,7 @@ int main(void)
     tcase_add_loop_test(tc, what_plugins_refuse_is_found_when_all_is_set, 0,
                         sizeof wrong_plugins / sizeof *wrong_plugins);
     tcase_add_test(tc, an_empty_space_is_found_when_all_is_set);
+    tcase_add_test(tc, faults_of_plugins_are_told_with_those_of_the_file);
     tcase_add_test(tc, a_sweep_file_is_taken_and_changed_by_setters);
     tcase_add_test(tc, faults_of_a_file_have_their_places_all_at_once);
     tcase_add_test(tc, a_file_that_is_not_there_is_said_so);

@@ -387,11 +387,13 @@ START_TEST(every_fault_of_a_submission_is_told_and_nothing_is_made)
                                        "train: {command: [x]}\n"
                                        "parameters:\n"
                                        "  x: {min: 2, max: 1}\n"
-                                       "serach: {name: tpe}\n"),
+                                       "serach: {name: tpe}\n"
+                                       "schedule: ashe\n"),
                      ERR_INVALID);
     const char *text = client.got.reply.text.data;
     ck_assert_msg(strncmp(text, "sweep.yaml:3:", 13) == 0, "%s", text);
     ck_assert_msg(strstr(text, "\nsweep.yaml:4:") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "\nsweep.yaml:5:") != NULL, "%s", text);
     ck_assert_int_eq(client_ask_submit(&client, one, sweep(1, "stopping: {name: medain}\n")), ERR_INVALID);
     ck_assert_msg(strstr(client.got.reply.text.data, "'median'") != NULL, "%s", client.got.reply.text.data);
     ck_assert_int_eq(client_ask_cancel(&client, one), ERR_NOT_FOUND);
