@@ -338,8 +338,10 @@ int engine_cancel(struct engine *engine, struct id id, int64_t now_ns, struct er
     struct experiment *experiment = engine_experiment(engine, id);
     if (!experiment)
         return err_set(err, ERR_NOT_FOUND, "this driver does not have that experiment");
-    if (experiment->state == EXPERIMENT_RUNNING && !experiment->closing)
+    if (experiment->state == EXPERIMENT_RUNNING && !experiment->closing) {
         experiment_close(engine, experiment, EXPERIMENT_INTERRUPTED, STOP_CANCELLED, "stopped by the user");
+        experiment_feed(engine, experiment); /* with nothing under way it is over at once */
+    }
     return 0;
 }
 

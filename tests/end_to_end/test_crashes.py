@@ -55,6 +55,20 @@ class Crashes(Case):
         self.open_gate()
         os.close(gate)
 
+    def test_the_whole_worker_is_killed(self):
+        self.make_gate()
+        process = self.popen("run", "sweep.yaml", "--set", "train.grace_s=0")
+        slot, _, _ = self.await_started()
+        with open(f"/proc/{slot}/stat") as stat:
+            supervisor = int(stat.read().rsplit(")", 1)[1].split()[1])
+        os.kill(supervisor, signal.SIGKILL)
+        result = self.finish(process, 1)
+        self.assertIn("killed by signal 9", result.stderr)
+        self.assertIn("prova resume line", result.stderr)
+        self.open_gate()
+        self.prova("resume", "line")
+        self.assert_complete()
+
     def test_a_trial_kills_itself(self):
         self.write("trial.sh", '#!/bin/sh\n[ "$PROVA_ATTEMPT" = 1 ] && kill -SEGV $$\necho "prova: loss=$1"\n')
         self.prova("run", "sweep.yaml")

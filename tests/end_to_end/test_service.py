@@ -133,6 +133,12 @@ class Service(Case):
         self.assertIn("has the database", self.prova("resume", "line").stderr)
         self.assert_complete()
 
+    def test_stop_of_an_experiment_that_waits_for_workers(self):
+        self.start_driver()
+        self.finish(self.submit("--detach"), 0)
+        self.prova("stop")
+        self.assertEqual(self.json("show")["experiment"]["state"], "interrupted")
+
     def test_logs_are_followed_to_the_end_of_the_trial(self):
         self.start_driver()
         self.make_gate()

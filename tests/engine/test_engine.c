@@ -226,6 +226,17 @@ START_TEST(a_cancelled_experiment_runs_on_where_it_was)
 }
 END_TEST
 
+START_TEST(an_experiment_with_nothing_under_way_is_cancelled_at_once)
+{
+    bench_submit(&bench, 1, SWEEP LIMIT(3));
+    bench_cancel(&bench, 1);
+    ck_assert_uint_eq(bench_status(&bench, 1).state, EXPERIMENT_INTERRUPTED);
+    bench_resume(&bench, 1);
+    bench_hello(&bench, 1, 1, 0);
+    ck_assert_uint_eq(bench_assigned(&bench, 1), 1);
+}
+END_TEST
+
 START_TEST(a_trial_that_does_not_stop_is_given_up)
 {
     bench_submit(&bench, 1, SWEEP LIMIT(3));
@@ -476,6 +487,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_result_without_a_finite_objective_is_failed, 0, 2);
     tcase_add_test(tcase, a_diverged_trial_is_stopped_and_failed);
     tcase_add_test(tcase, a_cancelled_experiment_runs_on_where_it_was);
+    tcase_add_test(tcase, an_experiment_with_nothing_under_way_is_cancelled_at_once);
     tcase_add_test(tcase, a_trial_that_does_not_stop_is_given_up);
     tcase_add_test(tcase, the_target_ends_it);
     tcase_add_test(tcase, the_time_limit_ends_it_and_counts_running_time_only);
