@@ -4,6 +4,19 @@
  * may be called from C and C++. Objects are not for two threads at a time, except a prova_trial, whose
  * functions any thread of the training function may call. Strings are UTF-8; a string that is passed in is
  * copied, a string that is returned belongs to the object that it came from and lives as long as it does.
+ *
+ *     static int train(prova_trial *trial, void *arg)
+ *     {
+ *         double x = prova_double(trial, "x");
+ *         return prova_finish(trial, x * x);
+ *     }
+ *     ...
+ *     prova_config *config = prova_config_new("square");
+ *     prova_config_double(config, "x", -1, 1, PROVA_LINEAR);
+ *     prova_result *result = prova_lagom(train, NULL, config);
+ *     printf("%s\n", prova_result_best_json(result));
+ *
+ * Build with `cc square.c $(pkg-config --cflags --libs prova)`.
  */
 #ifndef PROVA_H
 #define PROVA_H
@@ -59,15 +72,15 @@ PROVA_API const char *prova_strerror(int code);
 typedef int (*prova_train_fn)(prova_trial *trial, void *arg);
 
 /* The value of a double parameter (an int or a numeric discrete one converts). Asking for a name that is not
- * in the space, or that is no number, fails the trial with a message that names it, and gives NaN. An
- * inactive conditional parameter gives NaN. */
+ * in the space, or that is no number, fails the trial with a message that names it, and gives NaN: the
+ * function goes on, but whatever it returns, the trial is FAILED. An inactive conditional parameter gives
+ * NaN, which is no fault: ask prova_active first where it matters. */
 PROVA_API double prova_double(prova_trial *trial, const char *name);
 /* The value of an int parameter, or of a discrete or constant one whose value is an integer. Fails the trial
  * as above and gives 0; an inactive one gives 0. */
 PROVA_API int64_t prova_int(prova_trial *trial, const char *name);
 /* The value of any parameter as text ("adam", "64", "0.01"). Fails the trial as above and gives ""; an
- * inactive one gives
- * "". Lives until the trial ends. */
+ * inactive one gives "". Lives until the trial ends. */
 PROVA_API const char *prova_string(prova_trial *trial, const char *name);
 /* 1 if the parameter exists and its conditions hold in this trial, else 0. */
 PROVA_API int prova_active(prova_trial *trial, const char *name);
@@ -103,7 +116,8 @@ PROVA_API int64_t prova_trial_attempt(prova_trial *trial);
 /* A seed for the function's own random numbers: a function of the experiment's seed and the trial's number
  * alone. */
 PROVA_API uint64_t prova_trial_seed(prova_trial *trial);
-/* A directory of this trial alone, kept over its attempts: for checkpoints and output. */
+/* A directory of this trial alone, kept over its attempts: for checkpoints and output. An absolute path; made
+ * by the first call; "" if it cannot be made. */
 PROVA_API const char *prova_directory(prova_trial *trial);
 
 /* An experiment
@@ -111,9 +125,9 @@ PROVA_API const char *prova_directory(prova_trial *trial);
 
 enum prova_scale { PROVA_LINEAR = 0, PROVA_LOG = 1 };
 
-/* An empty configuration: random search, schedule full, no early stopping, minimise, 100 trials, 1 local
- * worker. NULL only when out of memory. The setters return 0 or a code; the first fault is also kept, and
- * prova_lagom then returns it, so a program may set everything and look once. */
+/* An empty configuration: random search, schedule full, no early stopping, the metric "objective" to be
+ * minimised, 100 trials, 1 local worker. NULL only when out of memory. The setters return 0 or a code; the
+ * first fault is also kept and prova_lagom then returns it, so a program may set everything and look once. */
 PROVA_API prova_config *prova_config_new(const char *name);
 /* From a sweep file; its `train:` section may be left out. Faults, with file, line and column, are kept as
  * above. */
@@ -122,7 +136,7 @@ PROVA_API void prova_config_free(prova_config *config);
 /* The kept fault as text, several lines where a file has several; "" if there is none. */
 PROVA_API const char *prova_config_error(const prova_config *config);
 
-/* Parameters. Ranges include both ends. */
+/* Parameters. Ranges include both ends. PROVA_EINVALID: a bad name or range, or it was added before. */
 PROVA_API int prova_config_double(prova_config *config, const char *name, double min, double max,
                                   enum prova_scale scale);
 PROVA_API int prova_config_int(prova_config *config, const char *name, int64_t min, int64_t max,
@@ -133,7 +147,8 @@ PROVA_API int prova_config_categorical(prova_config *config, const char *name, c
 /* A parameter that is the same in every trial; `value` as in a sweep file ("1", "adam"). */
 PROVA_API int prova_config_constant(prova_config *config, const char *name, const char *value);
 /* Details of a parameter that was added before: its step, counted from min; its default; and that it is
- * active only while parameter `parent` has one of `values` (several calls must all hold). */
+ * active only while parameter `parent` has one of `values`, written as in a sweep file ("adam", "64").
+ * `parent` may be conditional too. Several calls for one parameter must all hold. */
 PROVA_API int prova_config_step(prova_config *config, const char *name, double step);
 PROVA_API int prova_config_default(prova_config *config, const char *name, const char *value);
 PROVA_API int prova_config_when(prova_config *config, const char *name, const char *parent,
@@ -141,7 +156,9 @@ PROVA_API int prova_config_when(prova_config *config, const char *name, const ch
 
 /* Anything else of a sweep file by its dotted path and a YAML value, e.g. ("metric.goal", "maximize"),
  * ("search.name", "sobol"), ("limits.trials", "60"), ("workers", "4"), ("stopping", "{name: median,
- * min_trials: 5}"). */
+ * min_trials: 5}"). docs/sweep-file.md has every key; `prova search` lists the searches, schedules and
+ * stopping rules with their settings. Of two for one path the later holds; a detail of a parameter comes
+ * after the parameter. Names and settings of searches and rules are looked up by prova_lagom. */
 PROVA_API int prova_config_set(prova_config *config, const char *path, const char *value);
 /* Where results are kept; default "prova.db". */
 PROVA_API int prova_config_database(prova_config *config, const char *path);
@@ -149,8 +166,8 @@ PROVA_API int prova_config_database(prova_config *config, const char *path);
 PROVA_API int prova_config_driver(prova_config *config, const char *endpoint);
 /* Non-zero: go on with the newest unfinished experiment of that name in the database, if there is one. */
 PROVA_API int prova_config_resume(prova_config *config, int resume);
-/* Called about every `interval_ms` and at each change, on the calling thread, with the result so far. Return
- * non-zero to stop the experiment (as Ctrl-C does). */
+/* Called about every `interval_ms` and at each change, on the thread that called prova_lagom, with the result
+ * so far, which is not to be freed or kept. Return non-zero to stop the experiment (as Ctrl-C does). */
 typedef int (*prova_progress_fn)(const prova_result *result, void *arg);
 PROVA_API int prova_config_progress(prova_config *config, prova_progress_fn progress, void *arg,
                                     int interval_ms);
@@ -161,9 +178,12 @@ PROVA_API int prova_config_progress(prova_config *config, prova_progress_fn prog
  *   - with PROVA_DRIVER=endpoint: submits to that driver, and serves it with local workers;
  *   - with PROVA_DRIVER and PROVA_ROLE=worker: serves trials of PROVA_EXPERIMENT until it is done;
  *   - inside a trial of a command sweep (PROVA_TRIAL_DIR is set): runs the function once, with that trial's
- * parameters. Call it while the process has no other threads. Progress goes to stderr. SIGINT stops it
- * cleanly. Returns a result, to be freed, also when it failed (prova_result_code, prova_result_error); NULL
- * only when out of memory. */
+ * parameters.
+ * The function runs in other processes, forked from this one: it sees `arg` and all memory as they are when
+ * prova_lagom is called, and what it writes there the caller never sees. What it has to say goes through its
+ * trial, or into prova_directory; what it prints goes to the trial's log. Call it while the process has no
+ * other threads. Progress goes to stderr. SIGINT stops it cleanly. Returns a result, to be freed, also when
+ * it failed (prova_result_code, prova_result_error); NULL only when out of memory. */
 PROVA_API prova_result *prova_lagom(prova_train_fn train, void *arg, const prova_config *config);
 
 PROVA_API void prova_result_free(prova_result *result);
@@ -175,7 +195,8 @@ PROVA_API const char *prova_result_name(const prova_result *result);
 PROVA_API const char *prova_result_state(const prova_result *result);  /* "completed", ... */
 PROVA_API int64_t prova_result_best_trial(const prova_result *result); /* 0: there is none */
 PROVA_API double prova_result_best_value(const prova_result *result);  /* NaN: there is none */
-/* The best trial's parameters: one as text (NULL if it is inactive or unknown), all as a JSON object. */
+/* The best trial's parameters: one as text (NULL if it is inactive or unknown, or there is no best trial),
+ * all as a JSON object ("{}": there is none). */
 PROVA_API const char *prova_result_best_param(const prova_result *result, const char *name);
 PROVA_API const char *prova_result_best_json(const prova_result *result);
 /* How many trials are in a state: "PENDING", "RUNNING", "COMPLETED", "STOPPED", "FAILED", ...; -1: no such
@@ -187,9 +208,12 @@ PROVA_API double prova_result_seconds(const prova_result *result);
 /* Ask and tell
  * -------------------------------------------------------------------------------------------------------- */
 
-/* A search without any driver. `space` is the `parameters:` section of a sweep file as YAML or JSON text;
- * `options` the further settings of `search:`, likewise, or NULL; `goal` "minimize" or "maximize". Returns
- * NULL with a text in error[error_size] (which may be NULL). The same seed and calls give the same points. */
+/* A search without any driver. `space` is the `parameters:` section of a sweep file as YAML or JSON text:
+ * "{lr: {min: 1.0e-4, max: 1.0, scale: log}, layers: {min: 1, max: 8}}": as there, a range of two whole
+ * numbers is an int unless it says `type: double`. `search` is a name ("random", "tpe", ...; `prova search`
+ * lists them), `options` its settings, e.g. "{startup: 20}", or NULL; `goal` "minimize" or "maximize".
+ * Returns NULL with a text in error[error_size] (which may be NULL). The same seed and calls give the same
+ * points. */
 PROVA_API prova_search *prova_search_new(const char *space, const char *search, const char *options,
                                          const char *goal, uint64_t seed, char *error, size_t error_size);
 PROVA_API void prova_search_free(prova_search *search);

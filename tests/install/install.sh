@@ -38,6 +38,13 @@ fi
 read -r -a flags <<<"$(pkg-config --cflags --libs prova)"
 "$compiler" -std=c17 -pedantic -Wall -Wextra -Werror "$source/tests/install/user.c" -o "$work/user" "${flags[@]}"
 LD_LIBRARY_PATH=$(dirname "$library") "$work/user" "$version"
+
+# The example of the README, typed in as it stands.
+sed -n '/^```c$/,/^```$/{/^```/!p}' "$source/README.md" >"$work/mine.c"
+"$compiler" -Wall -Werror "$work/mine.c" -o "$work/mine" "${flags[@]}" -lm
+best=$(cd "$work" && LD_LIBRARY_PATH=$(dirname "$library") ./mine 2>"$work/log") || complain "$(cat "$work/log")"
+[[ $best = '{"lr":0.'*'}' ]] || complain "the example of the README printed '$best'"
+
 if command -v g++ >/dev/null; then
     g++ -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror "$source/tests/install/user.c" -o "$work/user" "${flags[@]}"
     LD_LIBRARY_PATH=$(dirname "$library") "$work/user" "$version"
