@@ -28,6 +28,7 @@ static void append_range(struct text *out, const struct param *param)
 {
     if (param->type != PARAM_DOUBLE && param->type != PARAM_INT) {
         append_values(out, param);
+        text_append(out, param->type == PARAM_DISCRETE && param->scale == SCALE_LOG ? " log" : "");
         return;
     }
     text_append_double(out, param->min);

@@ -10,7 +10,8 @@
  * Log, infinite:    ln x = (1 - u) ln min + u ln max.
  * Log, finite:      as before between the outer edges of the first and last cell; cell k reaches half a step
  * to each side of its value, so its share of [0, 1] is that of the logarithm. Where half a step below min is
- * not positive, the first edge is min / 2. */
+ * not positive, the first edge is min / 2. Discrete values on a log scale are not evenly spaced: an inner
+ * edge is the geometric mean of two neighbours, and the outer cells reach as far out as in. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -106,6 +107,42 @@ static void log_edges(double *low, double *high, const struct param *param)
     *high = log(param->max + half);
 }
 
+/* Edge k of a discrete log scale, 0 <= k <= n, as a logarithm; n > 1. */
+static double choice_edge(const struct param *param, size_t k)
+{
+    size_t n = param->n_choices, left = k == 0 ? 0 : k < n ? k - 1 : n - 2;
+    double a = log(param->choices[left].number), b = log(param->choices[left + 1].number);
+    return k == 0 ? a - (b - a) / 2 : k == n ? b + (b - a) / 2 : (a + b) / 2;
+}
+
+/* Values whose logarithms are all but equal have equal cells. */
+static bool is_log_choice(const struct param *param)
+{
+    return param->type == PARAM_DISCRETE && param->scale == SCALE_LOG && param->n_choices > 1 &&
+           param->choices[param->n_choices - 1].number / param->choices[0].number > 1 + 1e-9;
+}
+
+/* The last cell that begins at or before u. O(log n). */
+static double choice_from_unit(const struct param *param, double u)
+{
+    size_t low = 0, high = param->n_choices; /* the cell is in [low, high) */
+    double x = (1 - u) * choice_edge(param, 0) + u * choice_edge(param, high);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (choice_edge(param, middle) <= x)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (double)low;
+}
+
+static double choice_to_unit(const struct param *param, size_t k)
+{
+    double low = choice_edge(param, 0), high = choice_edge(param, param->n_choices);
+    return ((choice_edge(param, k) + choice_edge(param, k + 1)) / 2 - low) / (high - low);
+}
+
 static double clip(double x, double low, double high)
 {
     return x > low ? (x < high ? x : high) : low; /* NaN gives low */
@@ -130,6 +167,8 @@ double param_from_unit(const struct param *param, double unit)
         log_edges(&low, &high, param);
         return param_value(param, param_index(param, exp((1 - u) * low + u * high)));
     }
+    if (is_log_choice(param))
+        return choice_from_unit(param, u);
     return param_value(param, (uint64_t)clip(floor(u * n), 0, n - 1));
 }
 
@@ -156,5 +195,7 @@ double param_to_unit(const struct param *param, double value)
         return clip(continuous_to_unit(param, value), 0, 1);
     if (is_range(param) && param->scale == SCALE_LOG && n > 1)
         return clip(log_cell_to_unit(param, clip(value, param->min, param->max)), 0, 1);
+    if (is_log_choice(param))
+        return choice_to_unit(param, param_index(param, value));
     return ((double)param_index(param, value) + 0.5) / n;
 }

@@ -142,6 +142,9 @@ static void check_ascending(struct check *check)
             fault(check, FIELD_VALUES, "value %s of '%s' is there twice", choice->text, param->name);
         else if (i > 0 && choice->number < choice[-1].number)
             fault(check, FIELD_VALUES, "values of discrete '%s' must ascend", param->name);
+        if (is_number(choice) && choice->number <= 0 && param->scale == SCALE_LOG)
+            fault(check, FIELD_VALUES, "value %s of '%s' must be above 0 on a log scale", choice->text,
+                  param->name);
     }
 }
 

@@ -43,7 +43,7 @@ struct condition {
 struct param {
     char *name; /* [A-Za-z_][A-Za-z0-9_.-]*, at most 128 characters */
     enum param_type type;
-    enum param_scale scale; /* of DOUBLE and INT */
+    enum param_scale scale; /* of DOUBLE, INT and DISCRETE */
     double min, max;        /* of DOUBLE and INT, both included */
     double step;            /* of DOUBLE and INT, counted from min; 0: none (an int then has 1) */
     size_t n_choices;       /* of DISCRETE (ascending numbers), CATEGORICAL, CONSTANT (1) */
@@ -93,11 +93,11 @@ double param_cardinality(const struct param *param);
 double param_value(const struct param *param, uint64_t k);
 /* The inverse of it: which k a value is. */
 uint64_t param_index(const struct param *param, double value);
-/* One parameter's coordinate <-> value. A parameter of k values (choices, steps, integers on a linear scale)
- * divides [0, 1] into k equal cells; a log scale is uniform in the logarithm (integers: cells between min -
- * 1/2 and max + 1/2; with a step likewise, half a step to each side). `unit` outside [0, 1] is clipped.
- * to_unit gives the middle of the cell, and from_unit gives its value back (unless there are more cells than
- * doubles). */
+/* One parameter's coordinate <-> value. On a log scale the cells of discrete values are wide as their
+ * distance is in the logarithm. A parameter of k values (choices, steps, integers on a linear scale) divides
+ * [0, 1] into k equal cells; a log scale is uniform in the logarithm (integers: cells between min - 1/2 and
+ * max + 1/2; with a step likewise, half a step to each side). `unit` outside [0, 1] is clipped. to_unit gives
+ * the middle of the cell, and from_unit gives its value back (unless there are more cells than doubles). */
 double param_from_unit(const struct param *param, double unit);
 double param_to_unit(const struct param *param, double value);
 /* Can the parameter have this value: in range and on its grid, or the index of a choice? False for NaN. */

@@ -119,6 +119,8 @@ static void write_param(struct text *out, const struct space *space, const struc
         write_range(out, param);
     else
         write_values(out, param);
+    if (param->type == PARAM_DISCRETE && param->scale == SCALE_LOG)
+        write_string(out, "scale", "log");
     if (!isnan(param->initial)) {
         next_key(out, "default");
         param_write_json(out, param, param->initial);

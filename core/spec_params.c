@@ -29,7 +29,7 @@ enum { N_TYPES = sizeof type_names / sizeof *type_names };
 static const bool type_takes[N_TYPES][N_KEYS] = {
     [PARAM_DOUBLE] = {[KEY_MIN] = true, [KEY_MAX] = true, [KEY_SCALE] = true, [KEY_STEP] = true},
     [PARAM_INT] = {[KEY_MIN] = true, [KEY_MAX] = true, [KEY_SCALE] = true, [KEY_STEP] = true},
-    [PARAM_DISCRETE] = {[KEY_VALUES] = true},
+    [PARAM_DISCRETE] = {[KEY_VALUES] = true, [KEY_SCALE] = true},
     [PARAM_CATEGORICAL] = {[KEY_VALUES] = true},
     [PARAM_CONSTANT] = {[KEY_VALUE] = true},
 };
@@ -154,16 +154,21 @@ static void read_number(struct entry *e, double *target, enum key key)
         read_double(e->r, target, &any, e->given[key]);
 }
 
-static void read_range(struct entry *e)
+static void read_scale(struct entry *e)
 {
     int scale = SCALE_LINEAR;
     const struct field scales = {.choices = "linear|log"};
-    read_number(e, &e->param.min, KEY_MIN);
-    read_number(e, &e->param.max, KEY_MAX);
-    read_number(e, &e->param.step, KEY_STEP);
     if (e->given[KEY_SCALE])
         read_choice(e->r, &scale, &scales, e->given[KEY_SCALE]);
     e->param.scale = (enum param_scale)scale;
+}
+
+static void read_range(struct entry *e)
+{
+    read_number(e, &e->param.min, KEY_MIN);
+    read_number(e, &e->param.max, KEY_MAX);
+    read_number(e, &e->param.step, KEY_STEP);
+    read_scale(e);
     if (e->given[KEY_STEP] && e->param.step == 0 && form_of(place_of(e, KEY_STEP)) != NUMBER_NONE)
         yaml_fault(e->r->faults, place_of(e, KEY_STEP), "step (0) of '%s' must be above 0", e->param.name);
 }
@@ -305,6 +310,8 @@ static void read_ranges_and_values(struct entry *e)
         read_range(e);
     else if (is_whole(e))
         read_values(e);
+    if (e->param.type == PARAM_DISCRETE)
+        read_scale(e);
     if (e->r->code < 0 || e->r->faults->n > n_faults || !is_whole(e))
         return;
     param_check(&e->param, take_fault, e);

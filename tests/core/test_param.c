@@ -8,11 +8,15 @@
 #include "tests/core/suite.h"
 
 static char name[] = "x", text_a[] = "sgd", text_b[] = "adam", text_c[] = "true", text_1[] = "16",
-            text_2[] = "32", text_3[] = "0.5";
+            text_2[] = "32", text_3[] = "0.5", text_4[] = "1", text_5[] = "10", text_6[] = "1000",
+            text_7[] = "0";
 static struct choice words[] = {
     {CHOICE_STRING, NAN, text_a}, {CHOICE_STRING, NAN, text_b}, {CHOICE_BOOL, 1, text_c}};
 static struct choice rising[] = {
     {CHOICE_DOUBLE, 0.5, text_3}, {CHOICE_INT, 16, text_1}, {CHOICE_INT, 32, text_2}};
+static struct choice uneven[] = {
+    {CHOICE_INT, 1, text_4}, {CHOICE_INT, 10, text_5}, {CHOICE_INT, 1000, text_6}};
+static struct choice from_zero[] = {{CHOICE_INT, 0, text_7}, {CHOICE_INT, 1, text_4}};
 
 #define RANGE(type_, scale_, min_, max_, step_)                                                              \
     {                                                                                                        \
@@ -22,6 +26,11 @@ static struct choice rising[] = {
 #define CHOICES(type_, list, n)                                                                              \
     {                                                                                                        \
         .name = name, .type = type_, .n_choices = n, .choices = list, .initial = NAN                         \
+    }
+#define LOG_CHOICES(list, n)                                                                                 \
+    {                                                                                                        \
+        .name = name, .type = PARAM_DISCRETE, .scale = SCALE_LOG, .n_choices = n, .choices = list,           \
+        .initial = NAN                                                                                       \
     }
 
 static const struct param params[] = {
@@ -47,6 +56,8 @@ static const struct param params[] = {
     CHOICES(PARAM_CATEGORICAL, words, 1),
     CHOICES(PARAM_DISCRETE, rising, 3),
     CHOICES(PARAM_CONSTANT, words, 1),
+    LOG_CHOICES(uneven, 3),
+    LOG_CHOICES(uneven, 1),
 };
 enum { N_PARAMS = sizeof params / sizeof *params };
 
@@ -131,6 +142,20 @@ START_TEST(these_parameters_have_no_fault)
         copy.choices[i] = (struct choice){choices[i].type, choices[i].number, strdup(choices[i].text)};
     ck_assert_msg(space_add(space, &copy, &err) == 0, "%s", err.text);
     space_destroy(space);
+}
+END_TEST
+
+/* 1, 10 and 1000: cells of one, one and a half and two decades. */
+START_TEST(discrete_values_on_a_log_scale_have_cells_of_their_distance)
+{
+    const struct param param = LOG_CHOICES(uneven, 3);
+    ck_assert_double_eq_tol(param_to_unit(&param, 0), 0.5 / 4.5, 1e-12);
+    ck_assert_double_eq_tol(param_to_unit(&param, 1), 1.75 / 4.5, 1e-12);
+    ck_assert_double_eq_tol(param_to_unit(&param, 2), 3.5 / 4.5, 1e-12);
+    ck_assert_double_eq(param_from_unit(&param, 0.99 / 4.5), 0);
+    ck_assert_double_eq(param_from_unit(&param, 1.01 / 4.5), 1);
+    ck_assert_double_eq(param_from_unit(&param, 2.49 / 4.5), 1);
+    ck_assert_double_eq(param_from_unit(&param, 2.51 / 4.5), 2);
 }
 END_TEST
 
@@ -263,6 +288,7 @@ static const struct {
     {CHOICES(PARAM_CATEGORICAL, twice, 2), FIELD_VALUES, "value 'sgd' of 'x' is there twice"},
     {CHOICES(PARAM_CONSTANT, words, 2), FIELD_VALUES, "constant 'x' has more than one value"},
     {CHOICES(PARAM_DISCRETE, falling, 2), FIELD_VALUES, "values of discrete 'x' must ascend"},
+    {LOG_CHOICES(from_zero, 2), FIELD_VALUES, "value 0 of 'x' must be above 0 on a log scale"},
     {CHOICES(PARAM_DISCRETE, words, 1), FIELD_VALUES, "value 'sgd' of discrete 'x' is not a number"},
     {{.name = bad_name, .type = PARAM_INT, .max = 1, .initial = NAN}, FIELD_NAME, NULL},
     {{.name = blank_name, .type = PARAM_INT, .max = 1, .initial = NAN}, FIELD_NAME, NULL},
@@ -310,6 +336,7 @@ int main(void)
     tcase_add_loop_test(tests, every_unit_gives_a_value_and_the_ends_give_the_ends, 0, N_PARAMS);
     tcase_add_loop_test(tests, a_value_is_read_back_from_its_text, 0, N_PARAMS);
     tcase_add_loop_test(tests, these_parameters_have_no_fault, 0, N_PARAMS);
+    tcase_add_test(tests, discrete_values_on_a_log_scale_have_cells_of_their_distance);
     tcase_add_test(tests, decimal_steps_give_decimal_values);
     tcase_add_test(tests, a_log_scale_shares_the_cube_by_the_logarithm);
     tcase_add_test(tests, cells_of_a_linear_scale_are_equal);

@@ -29,6 +29,7 @@ static const char *const files[] = {
     "  s: {min: 0.1, max: 0.9, step: 0.2, default: 0.3}\n"
     "  i: {min: 0, max: 9007199254740991}\n"
     "  l: {min: 1, max: 100, scale: log, step: 3, default: 4}\n"
+    "  decay: {type: discrete, values: [0.001, 1, 10], scale: log}\n"
     "  v: {values: [1, 2.0, 0.1], default: 2}\n"
     "  c: {values: [\"1\", 2, 2.5, true, \"false\", \"\\u00e9\\t\", null_, 1e100], default: \"false\"}\n"
     "  k: {value: 1.0}\n"
@@ -52,6 +53,7 @@ START_TEST(the_json_of_a_spec_is_read_back_as_that_spec)
     for (size_t i = 0; i < spec->space->n_params; i++) {
         const struct param *a = &spec->space->params[i], *b = &again->space->params[i];
         ck_assert_int_eq((int)a->type, (int)b->type);
+        ck_assert_int_eq((int)a->scale, (int)b->scale);
         ck_assert(a->min == b->min && a->max == b->max && a->step == b->step);
         ck_assert(a->initial == b->initial || (isnan(a->initial) && isnan(b->initial)));
         ck_assert_uint_eq(a->n_conditions, b->n_conditions);
