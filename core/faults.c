@@ -123,8 +123,61 @@ struct nearest nearest_begin(const char *word)
     return (struct nearest){.word = word, .limit = limit};
 }
 
+/* What other tools call it, by their words and ours. */
+static const char *const habits[][2] = {
+    {"low", "min"},
+    {"lower", "min"},
+    {"high", "max"},
+    {"upper", "max"},
+    {"float", "double"},
+    {"uniform", "double"},
+    {"loguniform", "double"},
+    {"log_uniform", "double"},
+    {"integer", "int"},
+    {"randint", "int"},
+    {"choice", "categorical"},
+    {"string", "categorical"},
+    {"choices", "values"},
+    {"list", "values"},
+    {"distribution", "type"},
+    {"log", "scale"},
+    {"q", "step"},
+    {"max", "maximize"},
+    {"min", "minimize"},
+    {"mode", "goal"},
+    {"direction", "goal"},
+    {"objective", "metric"},
+    {"method", "search"},
+    {"algorithm", "search"},
+    {"sampler", "search"},
+    {"scheduler", "schedule"},
+    {"pruner", "stopping"},
+    {"early_terminate", "stopping"},
+    {"params", "parameters"},
+    {"space", "parameters"},
+    {"search_space", "parameters"},
+    {"program", "train"},
+    {"command", "train"},
+    {"n_trials", "limits"},
+    {"max_trials", "limits"},
+    {"bayes", "tpe"},
+};
+
+static bool is_habit(const char *word, const char *name)
+{
+    for (size_t i = 0; i < sizeof habits / sizeof *habits; i++) {
+        if (strcmp(habits[i][0], word) == 0 && strcmp(habits[i][1], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 void nearest_offer(struct nearest *nearest, const char *name)
 {
+    if (nearest->limit > 0 && is_habit(nearest->word, name)) {
+        nearest->name = name;
+        nearest->limit = 0; /* nothing is nearer */
+    }
     size_t n = strlen(name);
     if (nearest->limit == 0 || n > MAX_NAME)
         return;

@@ -23,7 +23,8 @@ void faults_add(struct faults *faults, unsigned line, unsigned column, const cha
 /* Writes "file:line:column: error: text" lines, in the order of the file. */
 void faults_write(struct text *out, struct faults *faults, const char *file);
 
-/* Looks for the name that the user may have meant by `word` among names offered one by one. */
+/* Looks for the name that the user may have meant by `word` among names offered one by one: the one that
+ * other tools call so (low for min), or else the nearest in spelling. */
 struct nearest {
     const char *word;
     const char *name; /* lent: the nearest so far; NULL: none is near */

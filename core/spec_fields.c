@@ -95,12 +95,16 @@ static void fault_value(struct reader *r, const struct yaml_pair *pair, const ch
     const char *before = meant ? "; did you mean '" : "", *after = meant ? "'?" : "";
     const char *key = pair->key->text;
     meant = meant ? meant : "";
+    double number;
     if (value->kind != YAML_SCALAR)
         yaml_fault(r->faults, value, "'%s' must be %s, not a %s", key, must_be,
                    value->kind == YAML_LIST ? "list" : "map");
     else if (value->is_plain)
         yaml_fault(r->faults, value, "'%s' must be %s, not %.80s%s%s%s", key, must_be, value->text, before,
                    meant, after);
+    else if (number_read(&number, value->text) != NUMBER_NONE)
+        yaml_fault(r->faults, value, "'%s' must be %s, not the text '%.80s'; write it without quotes", key,
+                   must_be, value->text);
     else
         yaml_fault(r->faults, value, "'%s' must be %s, not the text '%.80s'%s%s%s", key, must_be, value->text,
                    before, meant, after);

@@ -322,6 +322,10 @@ static void read_ranges_and_values(struct entry *e)
 static void read_entry(struct entry *e)
 {
     const struct yaml *name = e->pair->key, *value = e->pair->value;
+    if (yaml_is_empty(value)) {
+        yaml_fault(e->r->faults, value, "'%s' has nothing in it; are its keys indented?", name->text);
+        return;
+    }
     if (value->kind != YAML_MAP) {
         yaml_fault(e->r->faults, value,
                    "'%s' must be a map, e.g. {min: 0.1, max: 1}, {values: [a, b]} or {value: 1}", name->text);
@@ -376,7 +380,7 @@ static void add_entry(struct reader *r, const struct yaml_pair *pair)
 static void read_space(struct reader *r, const struct yaml *map)
 {
     if (map->kind != YAML_MAP) {
-        yaml_fault(r->faults, map, "'parameters' must be a map of names and their ranges");
+        yaml_fault(r->faults, map, "'parameters' must be a map, e.g. lr: {min: 0.1, max: 1}");
         return;
     }
     if (map->n > MAX_PARAMS) {

@@ -160,10 +160,12 @@ static struct yaml place_within(const struct yaml *item, const char *at)
     return place;
 }
 
-/* A parameter that is in the file but faulty itself has its fault already. */
+/* Parameters that are in the file but faulty have their fault already. */
 static bool is_known(const struct reader *r, const struct yaml *root, const struct piece *piece)
 {
     const struct yaml_pair *parameters = yaml_find(root, "parameters");
+    if (parameters && parameters->value->kind != YAML_MAP)
+        return true;
     for (size_t i = 0; parameters && parameters->value->kind == YAML_MAP && i < parameters->value->n; i++) {
         const char *name = parameters->value->pairs[i].key->text;
         if (strncmp(name, piece->start, piece->size) == 0 && !name[piece->size])

@@ -98,6 +98,41 @@ START_TEST(faults_of_every_kind_are_told_at_one_time)
 }
 END_TEST
 
+/* As users of other tools write them, and other slips. */
+#define X "parameters: {x: {min: 0.0, max: 1.0}}\n"
+static const struct {
+    const char *yaml, *messages;
+} slips[] = {
+    {"parameters: {x: {type: float, min: 0, max: 1}}\n",
+     "s:1:24: error: 'type' must be one of double, int, discrete, categorical, constant, not float; did you "
+     "mean 'double'?\n"},
+    {"parameters: {x: {type: choice, values: [a]}}\n",
+     "s:1:24: error: 'type' must be one of double, int, discrete, categorical, constant, not choice; did you "
+     "mean 'categorical'?\n"},
+    {"parameters: {x: {low: 0, high: 1}}\n",
+     "s:1:14: error: 'x' needs min and max, or values, or a value\n"
+     "s:1:18: error: unknown key 'low' in parameter 'x'; did you mean 'min'?\n"
+     "s:1:26: error: unknown key 'high' in parameter 'x'; did you mean 'max'?\n"},
+    {X "metric: {mode: max}\n", "s:2:10: error: unknown key 'mode' in metric; did you mean 'goal'?\n"},
+    {X "metric: {goal: max}\n",
+     "s:2:16: error: 'goal' must be one of minimize, maximize, not max; did you mean 'maximize'?\n"},
+    {X "n_trials: 5\n", "s:2:1: error: unknown key 'n_trials'; did you mean 'limits'?\n"},
+    {"parameters: {x: {min: '0.1', max: 1}}\n",
+     "s:1:23: error: 'min' must be a number, not the text '0.1'; write it without quotes\n"},
+    {"parameters:\n  x:\n  y: {value: 1}\n", "s:2:3: error: 'x' has nothing in it; are its keys indented?\n"},
+    {"parameters: [x]\ntrain: {command: [a, \"${x}\"]}\n",
+     "s:1:13: error: 'parameters' must be a map, e.g. lr: {min: 0.1, max: 1}\n"},
+    {"\xef\xbb\xbfparameters:\r\n  x: {min: 0, max: 1}\r\nmetric: accuracy\r\n", ""},
+};
+
+START_TEST(a_slip_is_answered_with_what_to_write)
+{
+    char *messages = messages_of(slips[_i].yaml, strlen(slips[_i].yaml));
+    ck_assert_str_eq(messages, slips[_i].messages);
+    free(messages);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sweep");
@@ -105,6 +140,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, faults_of_every_kind_are_told_at_one_time, 0,
                         sizeof all_kinds / sizeof *all_kinds);
+    tcase_add_loop_test(tests, a_slip_is_answered_with_what_to_write, 0, sizeof slips / sizeof *slips);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
