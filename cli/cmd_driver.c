@@ -85,7 +85,8 @@ static int serve(const struct driver_options *options, struct watcher *watcher, 
         .heartbeat_ms = (int64_t)(options->heartbeat_s * 1000),
         .lease_ms = (int64_t)(options->lease_s * 1000),
     };
-    /* One that ends with its parent has an endpoint of its own, which no worker of an earlier driver knows. */
+    /* One that ends with its parent has an endpoint of its own, which no worker of an earlier driver knows.
+     */
     setup.starts_alone = options->ends_with_parent;
     if (options->only && id_parse(&setup.only, options->only))
         return err_set(err, ERR_INVALID, "--only needs a whole id (36 characters), not '%s'", options->only);

@@ -74,7 +74,7 @@ static void find_key(struct entry *e, const struct yaml_pair *pair)
     text_fini(&what);
 }
 
-/* Type -------------------------------------------------------------------------------------------------- */
+/* Type */
 
 static enum number_form form_of(const struct yaml *node)
 {
@@ -145,7 +145,7 @@ static void check_keys(struct entry *e)
                    name->text);
 }
 
-/* Values ------------------------------------------------------------------------------------------------ */
+/* Values */
 
 static void read_number(struct entry *e, double *target, enum key key)
 {

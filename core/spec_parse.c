@@ -43,7 +43,7 @@ static void read_seed(struct reader *r, void *target, const struct field *field,
     spec->has_seed = true;
 }
 
-/* Train ------------------------------------------------------------------------------------------------- */
+/* Train */
 
 static int add_argument(struct train *train, const char *text)
 {
@@ -204,7 +204,7 @@ void check_command(struct reader *r, const struct yaml *root)
         check_argument(r, root, command->value->items[i]);
 }
 
-/* Metric ------------------------------------------------------------------------------------------------ */
+/* Metric */
 
 /* "prova: step=3 name=value" is how a metric is reported: its name must be one word of that. */
 static void read_metric_name(struct reader *r, void *target, const struct field *field,
@@ -283,7 +283,7 @@ void read_metric(struct reader *r, void *target, const struct field *field, cons
         READ_FIELDS(r, metric, fields, "metric", pair->value);
 }
 
-/* Limits ------------------------------------------------------------------------------------------------ */
+/* Limits */
 
 static void read_limits(struct reader *r, void *target, const struct field *field,
                         const struct yaml_pair *pair)
@@ -319,7 +319,7 @@ static void settle_limits(struct spec *spec, const struct yaml *root)
         spec->limits.trials = 0;
 }
 
-/* The whole file ---------------------------------------------------------------------------------------- */
+/* The whole file */
 
 static const struct field top_fields[] = {
     {.name = "name", .read = read_name, .offset = offsetof(struct spec, name)},

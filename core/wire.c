@@ -46,8 +46,7 @@ struct wire_str wire_string(const char *string)
     return (struct wire_str){string ? string : "", string ? strlen(string) : 0};
 }
 
-/* Encoding
- * -------------------------------------------------------------------------------------------------------- */
+/* Encoding */
 
 void wire_buffer_fini(struct wire_buffer *buffer)
 {
@@ -179,8 +178,7 @@ int wire_encode(struct wire_buffer *buffer, const struct wire_message *message)
     return ERR_INVALID; /* no type of ours: a fault of the caller */
 }
 
-/* The bounds check
- * -------------------------------------------------------------------------------------------------------- */
+/* The bounds check */
 
 enum shape_unit { UNIT_NONE, UNIT_BYTES, UNIT_ELEMENTS, UNIT_PAIRS };
 
@@ -287,8 +285,7 @@ int wire_check(const void *data, size_t size, struct err *err)
     }
 }
 
-/* Decoding
- * -------------------------------------------------------------------------------------------------------- */
+/* Decoding */
 
 /* What a field is that an older peer's frame leaves out. */
 static const uint64_t absent_U64 = 0;

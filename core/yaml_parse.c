@@ -48,7 +48,7 @@ static void fault_at(struct parse *p, unsigned line, unsigned column, const char
     p->code = ERR_INVALID;
 }
 
-/* Bytes ------------------------------------------------------------------------------------------------- */
+/* Bytes */
 
 static size_t allowed_length(const char *at, size_t size)
 {
@@ -79,7 +79,7 @@ static int check_bytes(struct parse *p)
     return 0;
 }
 
-/* Nodes ------------------------------------------------------------------------------------------------- */
+/* Nodes */
 
 static void place(struct yaml *node, struct fy_token *token)
 {
@@ -225,7 +225,7 @@ static struct yaml *expand_alias(struct parse *p, struct fy_token *token)
     return NULL;
 }
 
-/* Events ------------------------------------------------------------------------------------------------ */
+/* Events */
 
 static int compare_pairs(const void *a, const void *b)
 {

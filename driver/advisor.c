@@ -128,8 +128,7 @@ static int batch_move(struct batch *to, struct batch *from)
     return 0;
 }
 
-/* The thread
- * -------------------------------------------------------------------------------------------------------- */
+/* The thread */
 
 static struct search *find_search(struct advisor *advisor, const struct item *item, struct err *err)
 {
@@ -261,8 +260,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* The loop's side
- * -------------------------------------------------------------------------------------------------------- */
+/* The loop's side */
 
 /* Signals are for the threads of the program, not for this one. */
 static int start_thread(struct advisor *advisor)

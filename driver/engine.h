@@ -65,9 +65,7 @@ int64_t engine_deadline(const struct engine *engine);
 /* ERR_NOMEM once an allocation has failed: the engine then must be dropped and rebuilt from the store. */
 int engine_failed(const struct engine *engine);
 
-/* Events
- * -----------------------------------------------------------------------------------------------------------
- */
+/* Events */
 
 /* A message of a worker: HELLO, HOLD, PROGRESS, HEARTBEAT or LEAVE. `worker` is the identity of its socket.
  * Whatever is wrong with it is answered to the worker by BYE and changes nothing. */
@@ -106,8 +104,7 @@ void engine_restored(struct engine *engine, int64_t now_ns);
  * was under way runs again at once, and that counts against no retries. */
 void engine_forget_workers(struct engine *engine, int64_t now_ns);
 
-/* Questions
- * -------------------------------------------------------------------------------------------------------- */
+/* Questions */
 
 /* How an experiment stands; borrows from the engine. ERR_NOT_FOUND. */
 int engine_status(struct wire_status *status, const struct engine *engine, struct id experiment,

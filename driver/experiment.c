@@ -142,8 +142,7 @@ void experiment_hungry(struct engine *engine, struct experiment *e, bool hungry)
         DL_DELETE2(engine->hungry, e, prev_hungry, next_hungry);
 }
 
-/* Suggestions
- * ------------------------------------------------------------------------------------------------------ */
+/* Suggestions */
 
 /* The highest trial number that may still be created. */
 static uint64_t last_number(const struct experiment *e)
@@ -219,9 +218,7 @@ static void ask(struct engine *engine, struct experiment *e)
     }
 }
 
-/* Starting
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Starting */
 
 static struct trial *new_trial(struct engine *engine, struct experiment *e, uint64_t number,
                                const double *point, int64_t budget)
@@ -298,9 +295,7 @@ bool experiment_start_next(struct engine *engine, struct experiment *e, struct w
     return true;
 }
 
-/* Ending
- * ------------------------------------------------------------------------------------------------------------
- */
+/* Ending */
 
 static void send_done_to_own(struct engine *engine, struct experiment *e)
 {

@@ -118,8 +118,7 @@ int outbox_failed(const struct outbox *outbox)
     return outbox->failed;
 }
 
-/* Sending
- * -------------------------------------------------------------------------------------------------------- */
+/* Sending */
 
 static void note_unreachable(struct outbox *outbox, const void *route, size_t size)
 {
@@ -182,8 +181,7 @@ static void send_ack(struct outbox *outbox, struct peer *peer)
     outbox_send(outbox, &route, &(struct wire_message){.type = WIRE_ACK, .ack = {.seq = peer->sent}});
 }
 
-/* Workers
- * -------------------------------------------------------------------------------------------------------- */
+/* Workers */
 
 static struct peer *peer_find(const struct outbox *outbox, struct id id)
 {
@@ -254,8 +252,7 @@ void outbox_send_workers(struct outbox *outbox, const struct wire_message *messa
     }
 }
 
-/* After a commit
- * -------------------------------------------------------------------------------------------------------- */
+/* After a commit */
 
 static void ack_is_ready(struct outbox *outbox, struct peer *peer, uint64_t seq, int64_t now_ns)
 {

@@ -40,8 +40,7 @@ static int find(int64_t *key, struct server *server, struct id experiment, struc
     return err_set(err, ERR_NOT_FOUND, "this driver does not have that experiment");
 }
 
-/* Submit
- * -------------------------------------------------------------------------------------------------------- */
+/* Submit */
 
 /* Everything that is wrong with the file, or the spec, ready to run but for its directory and seed. */
 static struct spec *read_spec(struct server *server, const struct wire_submit *submit)
@@ -160,8 +159,7 @@ static void submit(struct server *server, const struct wire_submit *message)
     reply(server, message->request, rc, message->experiment, rc ? err.text : "");
 }
 
-/* Others
- * -------------------------------------------------------------------------------------------------------- */
+/* Others */
 
 typedef int engine_order_fn(struct engine *engine, struct id experiment, int64_t now_ns, struct err *err);
 

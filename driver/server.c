@@ -42,8 +42,7 @@ static int64_t clock_ns(clockid_t clock)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* The engine's commands
- * -------------------------------------------------------------------------------------------------------- */
+/* The engine's commands */
 
 static void execute(struct server *server, const struct command *command)
 {
@@ -107,8 +106,7 @@ void server_settle(struct server *server)
     }
 }
 
-/* Loading
- * -------------------------------------------------------------------------------------------------------- */
+/* Loading */
 
 struct load {
     struct server *server;
@@ -176,8 +174,7 @@ static int load_first(struct server *server, bool starts_alone, struct err *err)
     return rc;
 }
 
-/* Frames
- * -------------------------------------------------------------------------------------------------------- */
+/* Frames */
 
 /* Whatever is wrong with a frame costs its sender an answer and nothing else. */
 static void refuse(struct server *server, const struct err *err)
@@ -248,8 +245,7 @@ static bool receive(struct server *server)
     return true;
 }
 
-/* The loop
- * -------------------------------------------------------------------------------------------------------- */
+/* The loop */
 
 static int tell_status(void *arg, struct wire_status *status, struct id experiment)
 {
@@ -403,8 +399,7 @@ void server_stop(struct server *server)
     (void)!write(server->stop_fd, &one, sizeof one); /* full: it was told before */
 }
 
-/* Creating
- * -------------------------------------------------------------------------------------------------------- */
+/* Creating */
 
 static int set_int(void *socket, int option, int value)
 {

@@ -60,9 +60,7 @@ struct store {
     struct err failure;
 };
 
-/* The writer's side
- * ----------------------------------------------------------------------------------------------------------
- */
+/* The writer's side */
 
 static void signal_event(struct store *store)
 {
@@ -134,9 +132,7 @@ static int start_writer(struct store *store, struct err *err)
                   : 0;
 }
 
-/* Opening and closing
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Opening and closing */
 
 static int no_memory(struct err *err)
 {
@@ -293,9 +289,7 @@ bool store_has_experiment(int64_t *key, const struct store *store, struct id exp
     return known;
 }
 
-/* The appender's side
- * ----------------------------------------------------------------------------------------------------------
- */
+/* The appender's side */
 
 int64_t store_append(struct store *store, const struct record *record)
 {

@@ -33,9 +33,7 @@ struct query_sink query_to_text(struct text *text)
     return (struct query_sink){.write = write_text, .arg = text};
 }
 
-/* A document on its way
- * ----------------------------------------------------------------------------------------------------------
- */
+/* A document on its way */
 
 int document_begin(struct document *document, struct query *query, const char *experiment, bool is_about_all,
                    struct query_sink sink, struct err *err)
@@ -111,9 +109,7 @@ bool document_next(struct document *document, sqlite3_stmt *statement)
     return rc == 1;
 }
 
-/* JSON members
- * ----------------------------------------------------------------------------------------------------------
- */
+/* JSON members */
 
 void separate(struct text *text)
 {
@@ -180,9 +176,7 @@ void write_time(struct text *text, const char *name, int64_t time_ms)
     text_append(text, "\"");
 }
 
-/* Trials
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Trials */
 
 bool trial_last_step(int64_t *step, sqlite3_stmt *row)
 {

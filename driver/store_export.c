@@ -9,9 +9,7 @@
 #include "driver/store_codec.h"
 #include "driver/store_document.h"
 
-/* CSV
- * ----------------------------------------------------------------------------------------------------------
- */
+/* CSV */
 
 static void csv_string(struct text *text, const char *string)
 {
@@ -174,9 +172,7 @@ int query_export_csv(struct query *query, const char *experiment, bool with_repo
     return document_end(&document);
 }
 
-/* JSON
- * ----------------------------------------------------------------------------------------------------------
- */
+/* JSON */
 
 static void json_trials(struct document *document, bool with_reports)
 {

@@ -31,9 +31,7 @@ void query_close(struct query *query)
     free(query);
 }
 
-/* Finding
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Finding */
 
 #define MAX_CANDIDATES 4
 
@@ -146,9 +144,7 @@ int query_find(struct query_experiment *out, struct query *query, const char *ex
     return 0;
 }
 
-/* Removing
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Removing */
 
 /* The experiment's row last: the others are found by its key. Pages that are freed are not wiped (which would
  * write every one of them). */

@@ -46,9 +46,7 @@ void write_experiment_full(struct document *document, bool with_source)
     text_append(text, "}");
 }
 
-/* Counts, times, best
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Counts, times, best */
 
 struct totals {
     int64_t counts[TRIAL_N_STATES], n_trials, n_reports, last_ms;
@@ -157,9 +155,7 @@ static void write_short_best(struct document *document)
     (void)sqlite3_finalize(get);
 }
 
-/* Lists of experiments
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Lists of experiments */
 
 static void write_listed(struct document *document, sqlite3_stmt *row)
 {
@@ -204,9 +200,7 @@ int query_experiments(struct query *query, struct query_sink sink, struct err *e
     return document_end(&document);
 }
 
-/* One experiment
- * ----------------------------------------------------------------------------------------------------------
- */
+/* One experiment */
 
 static void write_driver(struct document *document)
 {
@@ -305,9 +299,7 @@ int query_show(struct query *query, const char *experiment, struct query_sink si
     return document_end(&document);
 }
 
-/* Trials
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Trials */
 
 int query_trials(struct query *query, const char *experiment, const struct query_filter *filter,
                  struct query_sink sink, struct err *err)
@@ -454,9 +446,7 @@ int query_best(struct query *query, const char *experiment, struct query_sink si
     return document_end(&document);
 }
 
-/* Reports
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Reports */
 
 void write_reports(struct document *document, sqlite3_stmt *get)
 {

@@ -95,9 +95,7 @@ static int no_memory(struct err *err)
     return err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* Locks of other programs
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Locks of other programs */
 
 static int64_t monotonic_ms(void)
 {
@@ -153,9 +151,7 @@ void writer_checkpoint(struct writer *writer)
     writer->checkpoint_at = writer->wal_pages + CHECKPOINT_PAGES;
 }
 
-/* Records
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Records */
 
 static int write_experiment(struct writer *writer, const struct experiment_record *record, struct err *err)
 {
@@ -297,9 +293,7 @@ static int write_event(struct writer *writer, const struct event_record *record,
     return db_run(put, err);
 }
 
-/* Reports
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Reports */
 
 static void bind_row(sqlite3_stmt *put, size_t place, const struct report_row *row)
 {
@@ -378,9 +372,7 @@ static int write_reports(struct writer *writer, const struct reports_record *rec
     return rc;
 }
 
-/* Transactions
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Transactions */
 
 static int write_record(struct writer *writer, const struct record *record, struct err *err)
 {

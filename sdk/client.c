@@ -40,8 +40,7 @@ static int64_t deadline_of(int timeout_ms)
     return timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
 }
 
-/* Connecting
- * -------------------------------------------------------------------------------------------------------- */
+/* Connecting */
 
 static int set_option(void *socket, int option, int value)
 {
@@ -154,8 +153,7 @@ int client_fd(struct client *client)
     return client->epoll_fd;
 }
 
-/* Sending and receiving
- * -------------------------------------------------------------------------------------------------------- */
+/* Sending and receiving */
 
 /* A frame that cannot be queued now is sent when the connection is made anew. */
 static void send_frame(struct client *client, const struct wire_buffer *frame)
@@ -264,8 +262,7 @@ static int wait_input(struct client *client, int64_t deadline_ms, struct err *er
     return ERR_OK;
 }
 
-/* Requests
- * -------------------------------------------------------------------------------------------------------- */
+/* Requests */
 
 /* Sends client->request and waits for its answer. A signal does not end the wait, the alarm does. */
 static int await_reply(struct wire_reply *reply, struct client *client, int timeout_ms, struct err *err)
@@ -345,8 +342,7 @@ int client_query(char **json, struct client *client, const char *what, const cha
     return *json ? ERR_OK : err_set(err, ERR_NOMEM, "out of memory");
 }
 
-/* Watching
- * -------------------------------------------------------------------------------------------------------- */
+/* Watching */
 
 int client_watch(struct client *client, struct id experiment, int interval_ms, struct err *err)
 {

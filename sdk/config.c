@@ -41,8 +41,7 @@ struct prova_config {
     char *error;
 };
 
-/* Faults
- * -------------------------------------------------------------------------------------------------------- */
+/* Faults */
 
 /* Keeps the first fault. Takes `text`. Returns `code`. */
 static int keep_fault(prova_config *config, int code, char *text)
@@ -82,8 +81,7 @@ static char *write_faults(struct faults *faults, const char *file)
     return text_take(&text);
 }
 
-/* The document
- * -------------------------------------------------------------------------------------------------------- */
+/* The document */
 
 static void write_entry(struct text *out, const struct entry *entry)
 {
@@ -206,8 +204,7 @@ int config_compile(struct spec **out, char **text, const prova_config *config)
     return rc;
 }
 
-/* Making and freeing
- * -------------------------------------------------------------------------------------------------------- */
+/* Making and freeing */
 
 static prova_config *create(void)
 {
@@ -307,8 +304,7 @@ const char *prova_config_error(const prova_config *config)
     return config->code ? err_string(config->code) : "";
 }
 
-/* Parameters
- * -------------------------------------------------------------------------------------------------------- */
+/* Parameters */
 
 /* Adds a parameter of these fields and judges it. Takes the content of `fields`. */
 static int add_entry(prova_config *config, const char *name, struct text *fields)
@@ -413,8 +409,7 @@ int prova_config_constant(prova_config *config, const char *name, const char *va
     return add_entry(config, name, &fields);
 }
 
-/* Details
- * -------------------------------------------------------------------------------------------------------- */
+/* Details */
 
 static struct entry *find_entry(prova_config *config, const char *name)
 {
@@ -494,8 +489,7 @@ int prova_config_when(prova_config *config, const char *name, const char *parent
     return rc;
 }
 
-/* Everything else
- * -------------------------------------------------------------------------------------------------------- */
+/* Everything else */
 
 int prova_config_set(prova_config *config, const char *path, const char *value)
 {

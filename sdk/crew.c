@@ -43,8 +43,7 @@ struct crew {
     bool worker_has_ended;
 };
 
-/* Processes
- * -------------------------------------------------------------------------------------------------------- */
+/* Processes */
 
 static int watch(struct crew *crew, int fd)
 {
@@ -84,8 +83,7 @@ static bool has_ended(const struct process *process)
     return process->pid && process->fd >= 0 && poll(&fd, 1, 0) > 0;
 }
 
-/* The driver
- * -------------------------------------------------------------------------------------------------------- */
+/* The driver */
 
 static int make_endpoint(struct crew *crew, struct err *err)
 {
@@ -310,8 +308,7 @@ int crew_fd(const struct crew *crew)
     return crew->epoll_fd;
 }
 
-/* The worker
- * -------------------------------------------------------------------------------------------------------- */
+/* The worker */
 
 /* The worker process: never returns. */
 static void be_worker(struct crew *crew, int n_slots, worker_train_fn *train, void *arg)
@@ -375,8 +372,7 @@ bool crew_worker_ended(const struct crew *crew, struct err *err)
     return true;
 }
 
-/* The end
- * -------------------------------------------------------------------------------------------------------- */
+/* The end */
 
 /* Waits until a process has ended, passing on what the driver says. False: the alarm, or time is over. */
 static bool await_end(struct crew *crew, struct process *process, int timeout_ms)

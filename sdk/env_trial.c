@@ -44,8 +44,7 @@ static void request_stop(int signal)
     stop_requested = 1;
 }
 
-/* Operations of the handle
- * -------------------------------------------------------------------------------------------------------- */
+/* Operations of the handle */
 
 static int write_line(const struct env_trial *trial, const char *line, size_t size)
 {
@@ -121,8 +120,7 @@ static const struct handle_ops ops = {.version = HANDLE_VERSION,
                                       .stopped = stopped,
                                       .directory = directory};
 
-/* The space: constants, as the environment gives them
- * -------------------------------------------------------------------------------------------------------- */
+/* The space: constants, as the environment gives them */
 
 /* A choice from its JSON value. Returns 0, or -1 for what is no scalar or out of memory. */
 static int read_choice(struct choice *choice, const json_t *value)
@@ -234,8 +232,7 @@ static int fill_point(struct env_trial *trial, const json_t *params, const struc
     return ERR_OK;
 }
 
-/* Beginning and end
- * -------------------------------------------------------------------------------------------------------- */
+/* Beginning and end */
 
 bool env_trial_is_here(void)
 {

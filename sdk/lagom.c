@@ -62,8 +62,7 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Signals
- * -------------------------------------------------------------------------------------------------------- */
+/* Signals */
 
 /* The handler cannot be given anything, and only one run at a time owns the process's signals. */
 static volatile sig_atomic_t signal_fd = -1;
@@ -100,8 +99,7 @@ static void release_signals(const struct saved_signals *saved)
     signal_fd = -1;
 }
 
-/* Events
- * -------------------------------------------------------------------------------------------------------- */
+/* Events */
 
 static void say(void *arg, const char *line)
 {
@@ -144,8 +142,7 @@ static int open_events(struct run *run, struct err *err)
     return ERR_OK;
 }
 
-/* Submitting
- * -------------------------------------------------------------------------------------------------------- */
+/* Submitting */
 
 /* This process's command line, quoted where blanks need it. NULL when out of memory. */
 static char *command_line(void)
@@ -209,8 +206,7 @@ static int ask_cancel(struct run *run, struct err *err)
     return client_cancel(run->client, run->experiment, ANSWER_TIMEOUT_MS, err);
 }
 
-/* Following
- * -------------------------------------------------------------------------------------------------------- */
+/* Following */
 
 static void show(struct run *run, bool is_last)
 {
@@ -271,8 +267,7 @@ static int follow(struct run *run, struct err *err)
     return rc;
 }
 
-/* One run
- * -------------------------------------------------------------------------------------------------------- */
+/* One run */
 
 /* A new experiment of this spec, which it takes. */
 static int begin_new(struct run *run, struct spec *spec)
@@ -399,8 +394,7 @@ out:
     free(run.spec_json);
 }
 
-/* Serving
- * -------------------------------------------------------------------------------------------------------- */
+/* Serving */
 
 static void serve(prova_result *result, prova_train_fn train, void *arg, const prova_config *config,
                   const char *driver)

@@ -63,8 +63,7 @@ enum prova_code {
 PROVA_API const char *prova_version(void);
 PROVA_API const char *prova_strerror(int code);
 
-/* A trial, seen from the training function
- * ------------------------------------------------------------------------ */
+/* A trial, seen from the training function */
 
 /* The training function: runs one trial. It asks for its parameters, reports as it goes, and returns
  * prova_finish(trial, value), or prova_fail(trial, ...), or 0 to have its value read from its reports. Any
@@ -120,8 +119,7 @@ PROVA_API uint64_t prova_trial_seed(prova_trial *trial);
  * by the first call; "" if it cannot be made. */
 PROVA_API const char *prova_directory(prova_trial *trial);
 
-/* An experiment
- * ------------------------------------------------------------------------------------------------------ */
+/* An experiment */
 
 enum prova_scale { PROVA_LINEAR = 0, PROVA_LOG = 1 };
 
@@ -205,8 +203,7 @@ PROVA_API int64_t prova_result_count(const prova_result *result, const char *sta
 PROVA_API int64_t prova_result_limit(const prova_result *result); /* trials asked for; 0: no limit */
 PROVA_API double prova_result_seconds(const prova_result *result);
 
-/* Ask and tell
- * -------------------------------------------------------------------------------------------------------- */
+/* Ask and tell */
 
 /* A search without any driver. `space` is the `parameters:` section of a sweep file as YAML or JSON text:
  * "{lr: {min: 1.0e-4, max: 1.0, scale: log}, layers: {min: 1, max: 8}}": as there, a range of two whole

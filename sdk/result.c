@@ -142,8 +142,7 @@ int result_set_single(prova_result *result, int64_t trial, const double *point, 
     return isnan(value) ? ERR_OK : set_best(result, trial, value, point);
 }
 
-/* The public questions
- * -------------------------------------------------------------------------------------------------------- */
+/* The public questions */
 
 int prova_result_code(const prova_result *result)
 {

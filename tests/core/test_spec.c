@@ -307,7 +307,7 @@ START_TEST(the_files_name_is_the_default_name)
 }
 END_TEST
 
-/* Overrides --------------------------------------------------------------------------------------------- */
+/* Overrides */
 
 static int parse_with(const char *yaml, const char *path, const char *value)
 {
@@ -401,7 +401,7 @@ START_TEST(a_bad_override_is_named)
 }
 END_TEST
 
-/* Files ------------------------------------------------------------------------------------------------- */
+/* Files */
 
 static char path[] = "/tmp/prova-test-XXXXXX";
 

@@ -73,8 +73,7 @@ void rig_stop(struct rig *rig, int result)
     rig->server = NULL;
 }
 
-/* Peers
- * -------------------------------------------------------------------------------------------------------- */
+/* Peers */
 
 static void open_peer(struct peer *peer, struct rig *rig)
 {
@@ -177,8 +176,7 @@ void peer_expect_silence(struct peer *worker)
     ck_assert_int_eq(worker->got.bye.code, ERR_PROTOCOL);
 }
 
-/* Workers
- * -------------------------------------------------------------------------------------------------------- */
+/* Workers */
 
 void worker_hello(struct peer *worker, struct id experiment, uint64_t n_held)
 {
@@ -261,8 +259,7 @@ void worker_expect_acked(struct peer *worker, uint64_t seq)
     ck_assert_uint_eq(acked, seq);
 }
 
-/* Clients
- * -------------------------------------------------------------------------------------------------------- */
+/* Clients */
 
 static int answer(struct peer *client, const struct wire_message *message)
 {

@@ -144,8 +144,7 @@ START_TEST(a_submission_without_an_id_is_refused)
 }
 END_TEST
 
-/* Starting
- * -------------------------------------------------------------------------------------------------------- */
+/* Starting */
 
 static void expect_no_start(const struct server_setup *setup, int code, const char *part_of_text)
 {

@@ -174,9 +174,7 @@ bool sim_driver_has_report(const struct sim_driver *driver, struct id worker, st
     return false;
 }
 
-/* The disk
- * ----------------------------------------------------------------------------------------------------------
- */
+/* The disk */
 
 static void keep(struct world *world, const struct record *record)
 {
@@ -298,8 +296,7 @@ static void flush(struct world *world)
               (struct happening){.kind = DRIVER_COMMIT, .generation = driver->generation});
 }
 
-/* Rebuilding
- * -------------------------------------------------------------------------------------------------------- */
+/* Rebuilding */
 
 static struct engine *rebuild(struct world *world, struct search **searches, bool silent);
 static void execute(struct world *world, struct engine *engine, struct search **searches, bool silent);
@@ -366,9 +363,7 @@ static void committed(struct world *world)
     flush(world);
 }
 
-/* Commands
- * -----------------------------------------------------------------------------------------------------------
- */
+/* Commands */
 
 static void execute_send(struct world *world, const struct command *command)
 {

@@ -31,9 +31,7 @@ static void begin(void)
     sample_append(store, sample_experiment(&sample, 1, "one"));
 }
 
-/* Transactions
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Transactions */
 
 static void wait_event(void)
 {
@@ -144,9 +142,7 @@ START_TEST(closing_commits_what_was_appended)
 }
 END_TEST
 
-/* Failure
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Failure */
 
 static void fail_with(int sqlite_code, int code, const char *says)
 {

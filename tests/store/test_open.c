@@ -39,9 +39,7 @@ static void reopen(void)
     store = sample_open(&sample);
 }
 
-/* Opening
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Opening */
 
 static void refuse(int code, const char *says)
 {

@@ -120,9 +120,7 @@ static double number(const char *path)
     return json_number_value(member(json, path));
 }
 
-/* Finding
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Finding */
 
 static void find(const char *word, int64_t key)
 {
@@ -169,9 +167,7 @@ START_TEST(unknown_name_is_not_found_with_the_nearest)
 }
 END_TEST
 
-/* Documents
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Documents */
 
 START_TEST(list_has_every_experiment_the_newest_first)
 {
@@ -385,9 +381,7 @@ START_TEST(long_documents_come_in_pieces_and_stay_whole)
 }
 END_TEST
 
-/* Export
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Export */
 
 START_TEST(csv_has_a_row_a_trial_with_a_column_a_parameter)
 {
@@ -433,9 +427,7 @@ START_TEST(json_export_has_everything)
 }
 END_TEST
 
-/* Removing, opening
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Removing, opening */
 
 START_TEST(experiment_that_a_driver_may_run_is_not_removed)
 {

@@ -22,9 +22,7 @@ static void tear_down(void)
     sample_tear_down(&sample);
 }
 
-/* Loading
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Loading */
 
 enum { MAX_LOADED = 8 };
 
@@ -309,9 +307,7 @@ START_TEST(trial_with_unknown_parameters_is_refused_by_name)
 }
 END_TEST
 
-/* Rows
- * ----------------------------------------------------------------------------------------------------------
- */
+/* Rows */
 
 START_TEST(last_trial_record_of_a_transaction_wins)
 {
