@@ -1,7 +1,10 @@
 /* Cuts the last lines from an output. */
 #include "worker/tail.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#include "worker/report_line.h"
 
 #define TAIL_LINES 5
 #define TAIL_BYTES 1000
@@ -24,6 +27,15 @@ static void trim(const char **line, size_t *size)
     }
 }
 
+/* Reports are kept elsewhere, and differ from trial to trial where the reason of a failure is the same. */
+static bool is_report(const char *line, size_t size)
+{
+    struct report_line report;
+    size_t prefix = strlen(REPORT_LINE_PREFIX);
+    return size > prefix && !memcmp(line, REPORT_LINE_PREFIX, prefix) &&
+           !report_line_parse(&report, line + prefix, size - prefix);
+}
+
 void tail_append(struct text *out, const char *before, const char *output, size_t size)
 {
     const char *lines[TAIL_LINES];
@@ -33,7 +45,7 @@ void tail_append(struct text *out, const char *before, const char *output, size_
         const char *line = output + start;
         end = start > 0 ? start - 1 : 0;
         trim(&line, &length);
-        if (length == 0)
+        if (length == 0 || is_report(line, length))
             continue;
         if (bytes + length > TAIL_BYTES) {
             if (n > 0)

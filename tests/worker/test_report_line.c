@@ -183,6 +183,9 @@ END_TEST
 static const struct {
     const char *output, *tail;
 } tails[] = {
+    {"Traceback\nprova: step=1 loss=0.3\nprova: loss\nValueError: x\nprova: loss=1\n",
+     ": Traceback | prova: loss | ValueError: x"},
+    {"prova: step=1 loss=0.3\n", ""},
     {"", ""},
     {"\n \n\n", ""},
     {"one", ": one"},
