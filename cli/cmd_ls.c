@@ -1,5 +1,6 @@
 /* prova ls: the experiments of a database. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -69,7 +70,9 @@ static int run(const struct cli_call *call)
         code = data_print(&data, "experiments", NULL, &err);
     else if (!code)
         code = data_query(&document, &data, "experiments", NULL, &err);
-    if (!code && document)
+    if (!code && document && json_array_size(json_object_get(document, "experiments")) == 0)
+        (void)fputs("no experiments yet: start one with 'prova run'\n", stderr);
+    else if (!code && document)
         status = print_table(call, document);
     json_decref(document);
     data_close(&data);

@@ -146,7 +146,8 @@ static int open_read(sqlite3 **db, const char *path, struct err *err)
     }
     if (rc == SQLITE_OK)
         return 0;
-    return (rc & 0xff) == SQLITE_CANTOPEN ? open_error(err, *db, path) : db_error(err, *db, "read");
+    bool never_opened = (rc & 0xff) == SQLITE_CANTOPEN || sqlite3_system_errno(*db) == EISDIR;
+    return never_opened ? open_error(err, *db, path) : db_error(err, *db, "read");
 }
 
 static int open_write(sqlite3 **db, const char *path, enum db_mode mode, struct err *err)

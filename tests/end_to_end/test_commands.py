@@ -89,6 +89,15 @@ class Documents(Case):
                 self.assertIsInstance(json.loads(result.stdout), dict)
                 self.assertEqual(result.stderr, "")
 
+    def test_without_experiments_ls_says_so(self):
+        self.prova("rm", "line", "--force")
+        result = self.prova("ls")
+        self.assertEqual(result.stdout, "")
+        self.assertIn("no experiments yet", result.stderr)
+
+    def test_a_folder_is_no_database(self):
+        self.assertIn("it is a folder", self.prova("ls", "--db", ".", status=1).stderr)
+
     def test_numbers_are_not_longer_than_they_need(self):
         for line in ("trials", "trials --sort best", "best", "show"):
             json.loads(self.prova(*line.split(), "--json").stdout, parse_float=self.assert_shortest)
