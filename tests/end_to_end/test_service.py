@@ -143,7 +143,7 @@ class Service(Case):
         self.start_driver()
         self.make_gate()
         self.start_worker()
-        self.submit()
+        self.finish(self.submit("--detach"), 0)  # a trial may begin before its experiment is in the database
         self.await_started()
         logs = self.popen("logs", "line", "1", "--follow")
         self.open_waiting()
