@@ -1,10 +1,16 @@
-/* Signals as events, and the second Ctrl-C as the end of it all. */
+/* Signals as events, and the second Ctrl-C as the end of it all.
+ *
+ * A signal is only kept for the descriptor if every thread blocks it, and a library may have started a thread
+ * before main() (OpenBLAS does): that one would take the signal and end the process. So there is a handler,
+ * which can only ever run on such a thread: it blocks the signals there, for good, and sends this one again.
+ */
 #include "cli/signals.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -20,6 +26,16 @@ static void signal_set(sigset_t *set)
     sigaddset(set, SIGHUP);
 }
 
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    ucontext_t *interrupted = context;
+    (void)info; /* who sent it does not matter */
+    sigaddset(&interrupted->uc_sigmask, SIGINT);
+    sigaddset(&interrupted->uc_sigmask, SIGTERM);
+    sigaddset(&interrupted->uc_sigmask, SIGHUP);
+    (void)kill(getpid(), number); /* itself: always allowed */
+}
+
 int signals_open(int *fd, struct err *err)
 {
     sigset_t set;
@@ -27,6 +43,10 @@ int signals_open(int *fd, struct err *err)
     (void)signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return err_set(err, ERR_IO, "cannot block signals: %s", strerror(errno));
+    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART, .sa_mask = set};
+    (void)sigaction(SIGINT, &action, NULL); /* these cannot fail with signals that exist */
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
     *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return *fd < 0 ? err_set(err, ERR_IO, "cannot wait for signals: %s", strerror(errno)) : 0;
 }
