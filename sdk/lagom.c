@@ -201,9 +201,10 @@ static int ask_resume(struct run *run, struct err *err)
     return client_resume(run->client, run->experiment, ANSWER_TIMEOUT_MS, err);
 }
 
+/* Is answered when the last trial has stopped. Whoever does not want to wait presses Ctrl-C again. */
 static int ask_cancel(struct run *run, struct err *err)
 {
-    return client_cancel(run->client, run->experiment, ANSWER_TIMEOUT_MS, err);
+    return client_cancel(run->client, run->experiment, -1, err);
 }
 
 /* Following */
