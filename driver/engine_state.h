@@ -194,6 +194,9 @@ void experiment_hungry(struct engine *engine, struct experiment *experiment, boo
 /* Stops what is active and takes `state` once that has ended. */
 void experiment_close(struct engine *engine, struct experiment *experiment, enum experiment_state state,
                       enum stop_reason reason, const char *text);
+/* Is this ended trial the best so far? Of equal ones the lowest number is, as in the database's own
+ * documents. */
+void experiment_rank(struct experiment *experiment, struct trial *trial);
 /* A trial of it has become final (or PAUSED): limits and targets. */
 void experiment_trial_ended(struct engine *engine, struct experiment *experiment, struct trial *trial);
 void experiment_run(struct engine *engine, struct experiment *experiment);

@@ -397,13 +397,20 @@ static bool meets_target(const struct experiment *e, double value)
            (value == target || metric_better(e->spec->metric.goal, value, target));
 }
 
+void experiment_rank(struct experiment *e, struct trial *trial)
+{
+    enum metric_goal goal = e->spec->metric.goal;
+    bool is_best = !e->best || metric_better(goal, trial->value, e->best->value) ||
+                   (trial->value == e->best->value && trial->number < e->best->number);
+    if (!isnan(trial->value) && is_best)
+        e->best = trial;
+}
+
 void experiment_trial_ended(struct engine *engine, struct experiment *e, struct trial *trial)
 {
     if (trial->state == TRIAL_COMPLETED || trial->state == TRIAL_STOPPED) {
         e->n_failed_in_row = 0;
-        if (!isnan(trial->value) &&
-            (!e->best || metric_better(e->spec->metric.goal, trial->value, e->best->value)))
-            e->best = trial;
+        experiment_rank(e, trial);
     } else if (trial->state == TRIAL_FAILED) {
         e->n_failed_in_row++;
     }

@@ -63,10 +63,8 @@ static void observe_ended(struct engine *engine, struct experiment *experiment, 
 
 static void count_result(struct experiment *experiment, struct trial *trial)
 {
-    if ((trial->state == TRIAL_COMPLETED || trial->state == TRIAL_STOPPED) && !isnan(trial->value) &&
-        (!experiment->best ||
-         metric_better(experiment->spec->metric.goal, trial->value, experiment->best->value)))
-        experiment->best = trial;
+    if (trial->state == TRIAL_COMPLETED || trial->state == TRIAL_STOPPED)
+        experiment_rank(experiment, trial);
     experiment->n_failed_in_row = trial->state == TRIAL_FAILED ? experiment->n_failed_in_row + 1 : 0;
 }
 

@@ -456,6 +456,18 @@ START_TEST(a_complete_experiment_is_not_resumed)
 }
 END_TEST
 
+START_TEST(of_equal_trials_the_first_is_the_best)
+{
+    bench_submit(&bench, 1, SWEEP LIMIT(3));
+    bench_hello(&bench, 1, 1, 0);
+    bench_hello(&bench, 2, 1, 0);
+    complete(2, 1, 2, 0.5);
+    ck_assert_uint_eq(bench_status(&bench, 1).best_trial, 2);
+    complete(1, 1, 1, 0.5);
+    ck_assert_uint_eq(bench_status(&bench, 1).best_trial, 1);
+}
+END_TEST
+
 START_TEST(what_happens_is_kept_as_events)
 {
     static const char *const kinds[] = {"attempt lost", "stopping", "failed"};
@@ -505,6 +517,7 @@ int main(void)
     tcase_add_test(tcase, a_worker_of_one_experiment_serves_only_that_and_is_told_its_end);
     tcase_add_test(tcase, a_submission_is_idempotent);
     tcase_add_test(tcase, a_complete_experiment_is_not_resumed);
+    tcase_add_test(tcase, of_equal_trials_the_first_is_the_best);
     tcase_add_test(tcase, what_happens_is_kept_as_events);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, heap_tests());
