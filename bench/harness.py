@@ -74,7 +74,7 @@ def row(name, value, unit, reference=None, target=None):
         what, relation, limit = target
         actual = ratio if what == "ratio" else value
         met = {">=": actual >= limit, "<=": actual <= limit, "<": actual < limit}[relation]
-        words = f"{what} {relation} {limit if limit >= 0.01 else f'1/{1 / limit:.0f}'}"
+        words = f"{what} {relation} {limit if limit >= 0.1 else f'1/{1 / limit:.0f}'}"
     return {"name": name, "value": value, "unit": unit, "reference": reference, "ratio": ratio, "target": words,
             "met": met}
 
