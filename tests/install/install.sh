@@ -40,6 +40,7 @@ read -r -a flags <<<"$(pkg-config --cflags --libs prova)"
 LD_LIBRARY_PATH=$(dirname "$library") "$work/user" "$version"
 
 # The example of the README, typed in as it stands.
+# shellcheck disable=SC2016  # the backticks are Markdown
 sed -n '/^```c$/,/^```$/{/^```/!p}' "$source/README.md" >"$work/mine.c"
 "$compiler" -Wall -Werror "$work/mine.c" -o "$work/mine" "${flags[@]}" -lm
 best=$(cd "$work" && LD_LIBRARY_PATH=$(dirname "$library") ./mine 2>"$work/log") || complain "$(cat "$work/log")"
