@@ -57,10 +57,10 @@ def cpu_per_trial(bench):
     python = optuna_python(bench)
     script = bench.top / "bench/optuna_noop.py"
     kinds = [(storage, sampler) for storage in ("sqlite", "journal") for sampler in ("default", "random")]
-    n_trials = {"sqlite": 40 if bench.quick else 80, "journal": 80 if bench.quick else 240}
+    n_trials = 80 if bench.quick else 400  # a usual sweep; a trial of Optuna's costs more the more there are
     noop, *optuna = bench.in_turn(
         functools.partial(bench.program, "noop", ".", OPTUNA_PROCESSES, 4_000 if bench.quick else 20_000),
-        *(functools.partial(bench.command, [python, script, ".", storage, sampler, OPTUNA_PROCESSES, n_trials[storage]])
+        *(functools.partial(bench.command, [python, script, ".", storage, sampler, OPTUNA_PROCESSES, n_trials])
           for storage, sampler in kinds),
         runs=1 if bench.quick else 3,
     )

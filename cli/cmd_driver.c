@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -76,8 +77,20 @@ static int announce(const struct driver_options *options, const struct server *s
     return fflush(stdout) ? err_set(err, ERR_IO, "cannot say where it listens: %s", strerror(errno)) : 0;
 }
 
+/* Each connection is a file descriptor, and the usual soft limit is 1024. */
+static void allow_many_workers(void)
+{
+    struct rlimit limit;
+    if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE,
+                        &limit); /* refused: fewer workers, whose connections libzmq then refuses */
+    }
+}
+
 static int serve(const struct driver_options *options, struct watcher *watcher, struct err *err)
 {
+    allow_many_workers();
     struct server_setup setup = {
         .endpoint = options->listen,
         .database = options->db,

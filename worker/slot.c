@@ -14,6 +14,8 @@
 #include "worker/run.h"
 #include "worker/session.h"
 
+#define END_S 5 /* for the teardown of a session, which lingers for 1 s at most */
+
 /* For the signal handler; a process has one slot. */
 static struct session *the_session;
 static struct page *the_page;
@@ -84,6 +86,18 @@ static int serve(const struct slot_setup *setup, struct err *err)
     }
 }
 
+/* Once in many kills of a supervisor, libzmq's teardown did not come back. A slot that is over has nothing
+ * left to lose but its last second of sending, so SIGALRM's default action ends it then. */
+static void end_in_time(void)
+{
+    sigset_t set;
+    (void)signal(SIGALRM, SIG_DFL); /* a training function may have taken it */
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGALRM);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)alarm(END_S);
+}
+
 void slot_run(const struct slot_setup *setup)
 {
     const struct worker_setup *worker = setup->worker;
@@ -107,10 +121,11 @@ void slot_run(const struct slot_setup *setup)
         take_signals();
         code = serve(setup, &err);
     }
-    /* Whatever the supervisor waits for is decided; a signal now finds the default action. */
+    /* Whatever the supervisor waits for is decided. */
     (void)signal(SIGTERM, SIG_IGN);
-    session_destroy(the_session);
     page_end(setup->page, code, err.text);
+    end_in_time();
+    session_destroy(the_session);
     (void)fflush(stdout); /* into the pipe; for nobody, unless a trial's thread runs on */
     _exit(EXIT_SUCCESS);
 }
