@@ -1,0 +1,89 @@
+#!/bin/sh
+# run.sh EXAMPLE SOURCES PROVA PROGRAMS: runs one example with a small budget in a folder of its own.
+set -eu
+example=$1 sources=$2 prova=$3 programs=$4
+export PROVA_BIN="$prova"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+die() {
+    echo "$example: $*" >&2
+    exit 1
+}
+
+# has TEXT FILE
+has() {
+    grep -qF -- "$1" "$2" || die "expected '$1', got: $(cat "$2")"
+}
+
+# sweep FILE TRIALS [SETTING]...: what it prints as JSON goes to `out`.
+sweep() {
+    file=$1 trials=$2
+    shift 2
+    "$prova" run "$file" --json --set limits.trials="$trials" "$@" 2>err >json || die "exit status $?: $(cat err)"
+    tr -d ' ' <json >out
+    has '"state":"completed"' out
+}
+
+case $example in
+digits_command)
+    sweep "$sources/digits/sweep.yaml" 4 --set parameters.epochs.value=2 --set train.directory="$programs"
+    has '"COMPLETED":4' out
+    ;;
+digits_library)
+    sweep "$sources/digits/sweep-library.yaml" 4 --set parameters.epochs.value=2 --set train.directory="$programs"
+    has '"COMPLETED":4' out
+    ;;
+digits_lagom)
+    "$programs/digits_lagom" --trials 4 --epochs 2 >out 2>err || die "exit status $?: $(cat err)"
+    has 'best trial' out
+    has '4 completed' out
+    "$programs/digits_lagom" --trials 4 --epochs 2 --resume >out 2>err # nothing is left to resume: a new one
+    "$prova" ls --json >out
+    [ "$(grep -o '"name": "digits-lagom"' out | wc -l)" -eq 2 ] || die "expected two experiments: $(cat out)"
+    ;;
+digits_inside) # the program that calls prova_lagom, as the command of somebody else's sweep
+    cat >sweep.yaml <<EOF
+name: inside
+train: {command: ["$programs/digits_lagom"]}
+metric: {name: accuracy, goal: maximize}
+parameters:
+  lr:     {min: 0.01, max: 0.1, scale: log}
+  hidden: {value: 16}
+  layers: {value: 1}
+  batch:  {value: 32}
+  solver: {value: adam}
+  activation: {value: relu}
+  weight_decay: {value: 0.0}
+  epochs: {value: 2}
+workers: 2
+EOF
+    sweep sweep.yaml 3
+    has '"COMPLETED":3' out
+    "$prova" export inside --format csv >csv 2>err || die "$(cat err)"
+    ;;
+digits_usage)
+    for program in digits_mlp digits_lagom; do
+        "$programs/$program" --help >out
+        has "usage: $program" out
+        "$programs/$program" --nonsense 2>err && die "$program takes any option"
+        has "--help" err
+    done
+    "$programs/digits_mlp" --lr fast 2>err && die "takes any rate"
+    has "--lr: expected a number above 0, not 'fast'" err
+    "$programs/digits_mlp" --data /nonexistent 2>err && die "takes any file"
+    has "/nonexistent" err
+    "$programs/digits_lagom" --trials many 2>err && die "takes any number"
+    has "limits.trials=many" err
+    ;;
+liblinear)
+    command -v liblinear-train >/dev/null || exit 77
+    sweep "$sources/liblinear/sweep.yaml" 3 --set parameters.solver='{value: 2}'
+    has '"COMPLETED":3' out
+    ;;
+*)
+    die "no such example"
+    ;;
+esac
