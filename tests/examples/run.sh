@@ -62,7 +62,7 @@ workers: 2
 EOF
     sweep sweep.yaml 3
     has '"COMPLETED":3' out
-    "$prova" export inside --format csv >csv 2>err || die "$(cat err)"
+    "$prova" export inside --format csv >table 2>err || die "$(cat err)"
     ;;
 digits_usage)
     for program in digits_mlp digits_lagom; do
