@@ -101,7 +101,7 @@ def report(bench):
                              runs=1 if bench.quick else 3)
     yield row("service.report.median", median(calls, "median_ns"), "ns", None, ("value", "<", 150))
     (stored,) = bench.in_turn(
-        functools.partial(bench.program, "report", ".", "stored", 2, 50_000 if bench.quick else 400_000),
+        functools.partial(bench.program, "report", ".", "stored", 2, 100_000 if bench.quick else 2_000_000),
         runs=1 if bench.quick else 3)
     yield row("service.reports_per_s", median(stored, "reports_per_s"), "1/s", median(stored, "bare_per_s"),
               ("ratio", ">=", 0.7))
