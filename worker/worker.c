@@ -1,17 +1,21 @@
 /* The supervisor: a process a slot, and a new one for each that its trial has killed.
  *
  * It touches no socket and no trial. All that it knows of a slot is whether its process lives and what the
- * shared page says. It runs on one thread and sleeps in sigtimedwait, with every signal that concerns it
- * blocked. */
+ * shared page says. It runs on one thread and sleeps in poll until a signal's handler wakes it. The process
+ * may have threads that are not ours (BLAS starts a pool when it is loaded), and the kernel may give a signal
+ * to any of them: waiting for blocked signals would lose those. */
 #include "worker/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -42,9 +46,70 @@ struct supervisor {
     int n_slots; /* made */
     int n_signals;
     struct err fault; /* of the first slot that ended with one */
-    sigset_t mask_before;
     int death_signal_before;
 };
+
+/* The handler cannot be given anything; a process has one supervisor. */
+static int wake_fd = -1;
+static atomic_int n_ends_asked;
+static const int signals[] = {SIGTERM, SIGINT, SIGCHLD};
+enum { N_SIGNALS = sizeof signals / sizeof *signals };
+
+/* As they were before. */
+struct saved_signals {
+    struct sigaction actions[N_SIGNALS];
+    sigset_t mask;
+};
+
+static void on_signal(int number)
+{
+    int saved = errno;
+    if (number != SIGCHLD)
+        atomic_fetch_add(&n_ends_asked, 1);
+    (void)eventfd_write(wake_fd, 1); /* cannot overflow by hand */
+    errno = saved;
+}
+
+static sigset_t our_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set); /* these only store */
+    for (int i = 0; i < N_SIGNALS; i++)
+        (void)sigaddset(&set, signals[i]);
+    return set;
+}
+
+/* A process that was forked must not wake its parent: it blocks them until it has handlers of its own. */
+static void block_signals(int how)
+{
+    sigset_t set = our_signals();
+    (void)pthread_sigmask(how, &set, NULL); /* fails of a wrong `how` only */
+}
+
+static int catch_signals(struct saved_signals *saved, struct err *err)
+{
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_fd < 0)
+        return err_set(err, ERR_IO, "cannot wait for signals: %s", strerror(errno));
+    atomic_store(&n_ends_asked, 0);
+    sigset_t set = our_signals();
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    for (int i = 0; i < N_SIGNALS; i++)
+        (void)sigaction(signals[i], &action, &saved->actions[i]); /* these signals exist */
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, &saved->mask);
+    return ERR_OK;
+}
+
+static void release_signals(const struct saved_signals *saved)
+{
+    if (wake_fd < 0)
+        return;
+    for (int i = 0; i < N_SIGNALS; i++)
+        (void)sigaction(signals[i], &saved->actions[i], NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &saved->mask, NULL);
+    (void)close(wake_fd); /* nothing is in it that matters */
+    wake_fd = -1;
+}
 
 /* Slots */
 
@@ -82,7 +147,10 @@ static void start_slot(struct supervisor *supervisor, struct slot *slot)
 {
     pid_t parent = getpid();
     slot->n_begun = atomic_load(&slot->setup.page->n_begun);
+    block_signals(SIG_BLOCK);
     slot->pid = fork();
+    if (slot->pid != 0)
+        block_signals(SIG_UNBLOCK);
     if (slot->pid < 0) {
         log_warn("cannot start a process, trying again error=%s", strerror(errno));
         slot->pid = 0;
@@ -195,20 +263,24 @@ static void kill_slots(struct supervisor *supervisor, int signal)
     }
 }
 
-static void wait_for_signal(struct supervisor *supervisor, const sigset_t *signals, int64_t until_ns)
+static void wait_for_signal(struct supervisor *supervisor, int64_t until_ns)
 {
     int64_t now_ns = clock_now_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     struct timespec timeout = {.tv_sec = left_ns / NS_PER_S, .tv_nsec = left_ns % NS_PER_S};
-    int signal = until_ns == NEVER ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &timeout);
-    if (signal == SIGTERM || signal == SIGINT)
+    struct pollfd fd = {.fd = wake_fd, .events = POLLIN};
+    eventfd_t n;
+    (void)ppoll(&fd, 1, until_ns == NEVER ? NULL : &timeout,
+                NULL);               /* a signal that interrupts it is in the fd */
+    (void)eventfd_read(wake_fd, &n); /* to be empty before the next look */
+    for (int asked = atomic_exchange(&n_ends_asked, 0); asked > 0; asked--)
         kill_slots(supervisor, supervisor->n_signals++ ? SIGKILL : SIGTERM);
 }
 
-static void supervise(struct supervisor *supervisor, const sigset_t *signals)
+static void supervise(struct supervisor *supervisor)
 {
     while (is_alive(supervisor)) {
         int64_t next_ns = start_due(supervisor);
-        wait_for_signal(supervisor, signals, next_ns);
+        wait_for_signal(supervisor, next_ns);
         reap(supervisor);
     }
 }
@@ -273,29 +345,23 @@ static int conclude(const struct supervisor *supervisor, struct err *err)
 int worker_run(const struct worker_setup *setup, struct err *err)
 {
     struct supervisor supervisor = {.setup = setup, .death_signal_before = -1};
-    sigset_t signals;
+    struct saved_signals saved;
     if (setup->n_slots < 1 || !setup->driver)
         return err_set(err, ERR_INVALID, "a worker needs a driver's endpoint and at least one slot");
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGCHLD);
-    (void)sigprocmask(SIG_BLOCK, &signals, &supervisor.mask_before);
-    struct sigaction child_before,
-        child = {.sa_handler = SIG_DFL}; /* an ignored one would not be waited for */
-    (void)sigaction(SIGCHLD, &child, &child_before);
-    int code = prepare(&supervisor, getppid(), err);
+    pid_t parent = getppid();
+    int code = catch_signals(&saved, err);
+    if (!code)
+        code = prepare(&supervisor, parent, err);
     if (!code) {
         (void)fflush(NULL); /* or each slot would write what is buffered once more */
-        supervise(&supervisor, &signals);
+        supervise(&supervisor);
         code = conclude(&supervisor, err);
     }
     for (int i = 0; i < supervisor.n_slots; i++)
         close_slot(&supervisor.slots[i]);
     if (supervisor.death_signal_before >= 0)
         (void)prctl(PR_SET_PDEATHSIG, supervisor.death_signal_before); /* as it was accepted before */
-    (void)sigaction(SIGCHLD, &child_before, NULL);
-    (void)sigprocmask(SIG_SETMASK, &supervisor.mask_before, NULL);
+    release_signals(&saved);
     free(supervisor.slots);
     free(supervisor.directory);
     return code;

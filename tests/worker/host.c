@@ -1,9 +1,10 @@
 /* The worker under test as a process of its own:
  *
- *   host ENDPOINT DIRECTORY [slots=N] [experiment=UUID] [wait=S] [parent] [no-function] [middle]
+ *   host ENDPOINT DIRECTORY [slots=N] [experiment=UUID] [wait=S] [parent] [no-function] [middle] [thread]
  *
  * Exits with the negated code of worker_run. What a trial does is told by its first parameter, an index into
- * `acts`. `middle`: forks, and is only the parent of the worker, which ends with it. */
+ * `acts`. `middle`: forks, and is only the parent of the worker, which ends with it.
+ * `thread`: has a thread that blocks nothing, as libraries start them; SIGUSR1 makes it take a SIGTERM. */
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -222,6 +223,25 @@ static bool option(const char **value, int argc, char **argv, const char *name)
     return false;
 }
 
+static void *take_term(void *arg)
+{
+    const sigset_t *usr1 = arg;
+    int number;
+    while (sigwait(usr1, &number) == 0)
+        (void)raise(SIGTERM); /* to this thread */
+    return NULL;
+}
+
+static int start_thread(void)
+{
+    static sigset_t usr1;
+    pthread_t thread;
+    (void)sigemptyset(&usr1);
+    (void)sigaddset(&usr1, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &usr1, NULL);
+    return pthread_create(&thread, NULL, take_term, &usr1);
+}
+
 int main(int argc, char **argv)
 {
     const char *value;
@@ -246,6 +266,8 @@ int main(int argc, char **argv)
         (void)pause();
         return 100;
     }
+    if (option(&value, argc, argv, "thread") && start_thread())
+        return 100;
     int code = worker_run(&setup, &err);
     if (code)
         fprintf(stderr, "host: %s\n", err.text);

@@ -418,6 +418,20 @@ START_TEST(a_signal_stops_the_trial_and_it_leaves)
 }
 END_TEST
 
+START_TEST(a_signal_that_a_thread_of_a_library_takes_counts_as_well)
+{
+    static const char *const options[] = {"thread", NULL};
+    fake_begin(&fake, fake_spec(fake_function, ""), options);
+    fake_assign(&fake, 1, 1, ACT_obey);
+    (void)await_report();
+    ck_assert_int_eq(kill(fake.host, SIGUSR1), 0);
+    (void)await_report(); /* the one after the stop */
+    fake_ack(&fake, fake.seq);
+    (void)fake_expect(&fake, WIRE_LEAVE);
+    ck_assert_int_eq(fake_await_host(&fake), 12);
+}
+END_TEST
+
 START_TEST(a_second_signal_ends_it_at_once)
 {
     begin();
@@ -523,6 +537,7 @@ static TCase *ends_case(void)
     tcase_add_test(tcase, a_worker_that_is_done_waits_for_its_acknowledgements);
     tcase_add_test(tcase, a_general_worker_stays_when_an_experiment_is_done);
     tcase_add_loop_test(tcase, a_signal_stops_the_trial_and_it_leaves, 0, sizeof signals / sizeof *signals);
+    tcase_add_test(tcase, a_signal_that_a_thread_of_a_library_takes_counts_as_well);
     tcase_add_test(tcase, a_second_signal_ends_it_at_once);
     tcase_add_test(tcase, a_deaf_function_is_left_after_its_grace_period);
     tcase_add_test(tcase, slots_end_when_their_supervisor_is_killed);
