@@ -32,6 +32,7 @@ struct prova_config {
     size_t n_overrides;
     struct override *overrides; /* of prova_config_set; owned strings */
     char *database, *driver;
+    char **worker; /* NULL-terminated; NULL: none */
     int resume;
     bool has_progress;
     prova_progress_fn progress;
@@ -265,6 +266,13 @@ prova_config *prova_config_file(const char *path)
     return config;
 }
 
+static void free_words(char **words)
+{
+    for (char **word = words; word && *word; word++)
+        free(*word);
+    free(words);
+}
+
 static void entry_fini(struct entry *entry)
 {
     free(entry->name);
@@ -293,6 +301,7 @@ void prova_config_free(prova_config *config)
     free(config->source);
     free(config->database);
     free(config->driver);
+    free_words(config->worker);
     free(config->error);
     free(config);
 }
@@ -529,6 +538,28 @@ int prova_config_driver(prova_config *config, const char *endpoint)
     return set_string(config, &config->driver, endpoint);
 }
 
+int prova_config_worker(prova_config *config, const char *const *argv)
+{
+    size_t n = 0;
+    while (argv && argv[n])
+        n++;
+    if (n == 0)
+        return refuse(config, "the worker's program has no name");
+    char **words = calloc(n + 1, sizeof *words);
+    for (size_t i = 0; words && i < n; i++) {
+        words[i] = strdup(argv[i]);
+        if (!words[i]) {
+            free_words(words);
+            words = NULL;
+        }
+    }
+    if (!words)
+        return keep_fault(config, ERR_NOMEM, NULL);
+    free_words(config->worker);
+    config->worker = words;
+    return ERR_OK;
+}
+
 int prova_config_resume(prova_config *config, int resume)
 {
     config->resume = resume;
@@ -551,6 +582,7 @@ struct config_local config_local(const prova_config *config)
     return (struct config_local){.file = config->file ? config->file : "",
                                  .database = config->database ? config->database : "prova.db",
                                  .driver = config->driver,
+                                 .worker = (const char *const *)config->worker,
                                  .resume = config->resume != 0,
                                  .has_progress = config->has_progress,
                                  .progress = config->progress,

@@ -11,9 +11,10 @@
  * is right; what concerns only this machine stands beside it. */
 
 struct config_local {
-    const char *file;     /* the sweep file; "" if there is none */
-    const char *database; /* default "prova.db" */
-    const char *driver;   /* endpoint; NULL: none */
+    const char *file;          /* the sweep file; "" if there is none */
+    const char *database;      /* default "prova.db" */
+    const char *driver;        /* endpoint; NULL: none */
+    const char *const *worker; /* the program that runs the trials; NULL: processes forked from this one */
     bool resume;
     bool has_progress;          /* false: progress is shown on stderr */
     prova_progress_fn progress; /* NULL with has_progress: it is shown nowhere */

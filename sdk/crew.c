@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/text.h"
 #include "sdk/command.h"
-
-extern char **environ;
+#include "sdk/spawn.h"
 
 enum { MAX_RESTARTS = 5, DRIVER_END_MS = 10000 };
 
@@ -101,8 +100,7 @@ static int make_endpoint(struct crew *crew, struct err *err)
     return ERR_OK;
 }
 
-/* In a process group of its own, with the signals of a fresh process, its output into `output`. */
-static int spawn(pid_t *pid, const struct crew *crew, int output)
+static int spawn_driver(pid_t *pid, const struct crew *crew, int output)
 {
     char id[ID_TEXT_SIZE];
     const char *argv[] = {"prova",
@@ -117,30 +115,7 @@ static int spawn(pid_t *pid, const struct crew *crew, int output)
                           "--only",
                           id_format(crew->setup.experiment, id),
                           NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    if (posix_spawn_file_actions_init(&actions))
-        return ENOMEM;
-    if (posix_spawnattr_init(&attributes)) {
-        posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
-    }
-    int failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, output, 1);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, output, 2);
-    (void)posix_spawnattr_setpgroup(&attributes, 0); /* these only store */
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    (void)posix_spawnattr_setflags(&attributes,
-                                   POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (!failed)
-        failed = posix_spawnp(pid, crew->command, &actions, &attributes, (char **)(void *)argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed;
+    return spawn_program(pid, crew->command, argv, NULL, output);
 }
 
 static int start_driver(struct crew *crew, struct err *err)
@@ -149,7 +124,7 @@ static int start_driver(struct crew *crew, struct err *err)
     pid_t pid;
     if (pipe2(ends, O_CLOEXEC))
         return err_set(err, ERR_IO, "cannot make a pipe: %s", strerror(errno));
-    int failed = spawn(&pid, crew, ends[1]);
+    int failed = spawn_driver(&pid, crew, ends[1]);
     (void)close(ends[1]);
     close_fd(&crew->output_fd);
     crew->output_fd = ends[0];
@@ -356,6 +331,24 @@ int crew_start_worker(struct crew *crew, int n_slots, worker_train_fn *train, vo
     return watch_process(crew, &crew->worker, pid, err);
 }
 
+int crew_start_program(struct crew *crew, const char *const *argv, struct err *err)
+{
+    char id[ID_TEXT_SIZE], experiment[ID_TEXT_SIZE + 20], parent[32];
+    struct text endpoint = {0};
+    text_printf(&endpoint, "PROVA_DRIVER=%s", crew_endpoint(crew));
+    (void)snprintf(experiment, sizeof experiment, "PROVA_EXPERIMENT=%s",
+                   id_format(crew->setup.experiment, id));
+    (void)snprintf(parent, sizeof parent, "PROVA_PARENT=%ld", (long)getpid()); /* both fit */
+    const char *settings[] = {text_get(&endpoint), "PROVA_ROLE=worker", experiment, parent, NULL};
+    pid_t pid;
+    int failed = endpoint.failed ? ENOMEM : spawn_program(&pid, argv[0], argv, settings, -1);
+    text_fini(&endpoint);
+    if (failed)
+        return err_set(err, failed == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot start the worker %.150s: %s",
+                       argv[0], strerror(failed));
+    return watch_process(crew, &crew->worker, pid, err);
+}
+
 bool crew_worker_ended(const struct crew *crew, struct err *err)
 {
     if (!crew->worker_has_ended)
@@ -364,6 +357,8 @@ bool crew_worker_ended(const struct crew *crew, struct err *err)
     if (WIFSIGNALED(status))
         err_set(err, ERR_CLOSED, "the worker process was killed by signal %d (%s)", WTERMSIG(status),
                 strsignal(WTERMSIG(status)));
+    else if (status && !crew->worker_err)
+        err_set(err, ERR_CLOSED, "the worker program has ended with exit status %d", WEXITSTATUS(status));
     else if (status)
         err_set(err, crew->worker_err->code ? crew->worker_err->code : ERR_CLOSED,
                 "the worker process has ended: %s", crew->worker_err->text);

@@ -32,6 +32,9 @@ struct crew_setup {
 int crew_start(struct crew **crew, const struct crew_setup *setup, struct err *err);
 /* Forks the worker. Call it while the process has no threads. */
 int crew_start_worker(struct crew *crew, int n_slots, worker_train_fn *train, void *arg, struct err *err);
+/* Starts a program as the worker instead, which finds in its environment whom to serve: PROVA_DRIVER,
+ * PROVA_ROLE, PROVA_EXPERIMENT, and PROVA_PARENT, the process with which it has to end. */
+int crew_start_program(struct crew *crew, const char *const *argv, struct err *err);
 
 const char *crew_endpoint(const struct crew *crew);
 /* Readable when crew_take is worth a call. */

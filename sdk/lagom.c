@@ -340,7 +340,9 @@ static int start(struct run *run, prova_train_fn train, void *arg, struct err *e
                                .say = say,
                                .say_arg = run};
     int rc = crew_start(&run->crew, &setup, err);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && run->local.worker)
+        rc = crew_start_program(run->crew, run->local.worker, err);
+    else if (rc == ERR_OK)
         rc = crew_start_worker(run->crew, run->n_workers, train, arg, err);
     if (rc == ERR_OK)
         rc = client_connect(&run->client, crew_endpoint(run->crew), err);
@@ -401,10 +403,13 @@ static void serve(prova_result *result, prova_train_fn train, void *arg, const p
                   const char *driver)
 {
     const char *id = getenv("PROVA_EXPERIMENT");
-    struct worker_setup setup = {.driver = driver, .train = train, .arg = arg};
+    const char *parent = getenv("PROVA_PARENT"); /* of a program that another call has started */
+    struct worker_setup setup = {.driver = driver, .train = train, .arg = arg, .ends_with_parent = parent};
     struct spec *spec = NULL;
     struct err err = {0};
     char *faults;
+    if (parent && strtol(parent, NULL, 10) != getppid())
+        return; /* it is gone, and what it wanted with it */
     if (!id || id_parse(&setup.experiment, id)) {
         result_fail(result, ERR_INVALID,
                     "PROVA_ROLE=worker needs PROVA_EXPERIMENT, the 36 characters of an id, not '%s'",
@@ -418,6 +423,7 @@ static void serve(prova_result *result, prova_train_fn train, void *arg, const p
         return;
     }
     setup.n_slots = (int)spec->workers;
+    setup.quiet = parent;
     result_set_experiment(result, setup.experiment, spec); /* takes it */
     rc = worker_run(&setup, &err);
     if (rc)

@@ -81,6 +81,9 @@ PROVA_API int64_t prova_int(prova_trial *trial, const char *name);
 /* The value of any parameter as text ("adam", "64", "0.01"). Fails the trial as above and gives ""; an
  * inactive one gives "". Lives until the trial ends. */
 PROVA_API const char *prova_string(prova_trial *trial, const char *name);
+/* All active parameters as a JSON object, each with its own type. Lives until the trial ends; "" and the
+ * trial has failed when out of memory. */
+PROVA_API const char *prova_params_json(prova_trial *trial);
 /* 1 if the parameter exists and its conditions hold in this trial, else 0. */
 PROVA_API int prova_active(prova_trial *trial, const char *name);
 
@@ -115,6 +118,9 @@ PROVA_API int64_t prova_trial_attempt(prova_trial *trial);
 /* A seed for the function's own random numbers: a function of the experiment's seed and the trial's number
  * alone. */
 PROVA_API uint64_t prova_trial_seed(prova_trial *trial);
+/* The experiment's name and id (UUID). */
+PROVA_API const char *prova_trial_experiment(prova_trial *trial);
+PROVA_API const char *prova_trial_experiment_id(prova_trial *trial);
 /* A directory of this trial alone, kept over its attempts: for checkpoints and output. An absolute path; made
  * by the first call; "" if it cannot be made. */
 PROVA_API const char *prova_directory(prova_trial *trial);
@@ -162,6 +168,11 @@ PROVA_API int prova_config_set(prova_config *config, const char *path, const cha
 PROVA_API int prova_config_database(prova_config *config, const char *path);
 /* A running driver to use, e.g. "tcp://127.0.0.1:5700", instead of one of its own. */
 PROVA_API int prova_config_driver(prova_config *config, const char *endpoint);
+/* A program to run the trials, instead of processes forked from this one: its words, the last one NULL; the
+ * first is looked for on the PATH. It is started with PROVA_DRIVER, PROVA_ROLE=worker, PROVA_EXPERIMENT and
+ * PROVA_PARENT (this process) in its environment, calls prova_lagom with the same function and configuration,
+ * and so becomes the worker. It sees nothing of this process, which may then have threads. */
+PROVA_API int prova_config_worker(prova_config *config, const char *const *argv);
 /* Non-zero: go on with the newest unfinished experiment of that name in the database, if there is one. */
 PROVA_API int prova_config_resume(prova_config *config, int resume);
 /* Called about every `interval_ms` and at each change, on the thread that called prova_lagom, with the result

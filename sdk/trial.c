@@ -18,6 +18,8 @@
 #include "sdk/trial_texts.h"
 #include "worker/handle.h"
 
+static const char other_version[] = "this program's libprova and the worker's are of different versions";
+
 static void fail_unknown(prova_trial *trial, const struct space *space, const char *name)
 {
     const char *nearest = NULL;
@@ -37,7 +39,7 @@ static void fail_unknown(prova_trial *trial, const struct space *space, const ch
 static int find(prova_trial *trial, const char *name)
 {
     if (trial->ops->version != HANDLE_VERSION || !trial->spec) {
-        prova_fail(trial, "this program's libprova and the worker's are of different versions");
+        prova_fail(trial, "%s", other_version);
         return -1;
     }
     int index = space_find(trial->spec->space, name);
@@ -96,6 +98,16 @@ const char *prova_string(prova_trial *trial, const char *name)
         return choice->text;
     const char *text = trial_texts_get(trial, (size_t)index);
     if (!text)
+        prova_fail(trial, "out of memory");
+    return text ? text : "";
+}
+
+const char *prova_params_json(prova_trial *trial)
+{
+    const char *text = NULL;
+    if (trial->ops->version != HANDLE_VERSION || !trial->spec)
+        prova_fail(trial, "%s", other_version);
+    else if (!(text = trial_texts_json(trial)))
         prova_fail(trial, "out of memory");
     return text ? text : "";
 }
@@ -162,6 +174,16 @@ int64_t prova_trial_number(prova_trial *trial)
 int64_t prova_trial_attempt(prova_trial *trial)
 {
     return (int64_t)trial->attempt;
+}
+
+const char *prova_trial_experiment(prova_trial *trial)
+{
+    return trial->experiment ? trial->experiment : "";
+}
+
+const char *prova_trial_experiment_id(prova_trial *trial)
+{
+    return trial->experiment_id ? trial->experiment_id : "";
 }
 
 uint64_t prova_trial_seed(prova_trial *trial)

@@ -1,4 +1,5 @@
-/* Numbers as text, for prova_string. The handle has no room for them, on purpose: nearly no trial asks. */
+/* Parameters as text, for prova_string and prova_params_json. The handle has no room for them, on purpose:
+ * nearly no trial asks. */
 #include "sdk/trial_texts.h"
 
 #include <pthread.h>
@@ -20,7 +21,7 @@ static struct {
     pthread_mutex_t lock;
     struct owner owner;
     size_t n;
-    char **list; /* [n], NULL: not asked for yet */
+    char **list; /* [n], a parameter each, then all as JSON; NULL: not asked for yet */
 } texts = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct owner owner_of(const struct prova_trial *trial)
@@ -51,25 +52,34 @@ static int change_owner(const struct owner *owner, size_t n)
     return 0;
 }
 
-static char *write_value(const struct param *param, double value)
+static char *write_value(const struct prova_trial *trial, size_t index)
 {
+    const struct space *space = trial->spec->space;
     struct text text = {0};
-    param_write_text(&text, param, value);
+    if (index < space->n_params)
+        param_write_text(&text, &space->params[index], trial->point[index]);
+    else
+        space_write_json(&text, space, trial->point);
     return text_take(&text);
 }
 
 const char *trial_texts_get(const struct prova_trial *trial, size_t index)
 {
-    const struct space *space = trial->spec->space;
+    size_t n = trial->spec->space->n_params + 1;
     struct owner owner = owner_of(trial);
     const char *text = NULL;
     (void)pthread_mutex_lock(&texts.lock); /* cannot fail for a plain mutex */
-    bool is_kept = texts.n == space->n_params && same_owner(&texts.owner, &owner);
-    if (is_kept || !change_owner(&owner, space->n_params)) {
+    bool is_kept = texts.n == n && same_owner(&texts.owner, &owner);
+    if (is_kept || !change_owner(&owner, n)) {
         if (!texts.list[index])
-            texts.list[index] = write_value(&space->params[index], trial->point[index]);
+            texts.list[index] = write_value(trial, index);
         text = texts.list[index];
     }
     (void)pthread_mutex_unlock(&texts.lock);
     return text;
+}
+
+const char *trial_texts_json(const struct prova_trial *trial)
+{
+    return trial_texts_get(trial, trial->spec->space->n_params);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
@@ -509,6 +510,58 @@ static int serve(void)
     return code != 0;
 }
 
+static int in_another_program(prova_trial *trial, void *arg)
+{
+    (void)arg;
+    return getenv("PROVA_PARENT") ? prova_finish(trial, prova_double(trial, "x"))
+                                  : prova_fail(trial, "forked");
+}
+
+START_TEST(a_program_that_calls_lagom_is_the_worker)
+{
+    char path[PATH_MAX];
+    const char *argv[] = {path, "serve-alone", NULL}; /* this program run again (main) */
+    ck_assert_ptr_nonnull(realpath("/proc/self/exe", path));
+    ck_assert_int_eq(prova_config_worker(config, argv), 0);
+    prova_result *result = run(in_another_program, NULL);
+    assert_done(result);
+    ck_assert_int_eq(prova_result_count(result, "COMPLETED"), 8);
+    prova_result_free(result);
+}
+END_TEST
+
+START_TEST(a_worker_program_that_is_not_there_or_fails_is_told)
+{
+    static const struct {
+        const char *argv[3];
+        int code;
+        const char *said;
+    } rows[] = {
+        {{"/nowhere/worker", NULL}, PROVA_ENOTFOUND, "/nowhere/worker"},
+        {{"/bin/sh", "-c", NULL}, PROVA_ECLOSED, "exit status 2"},
+        {{"/bin/false", NULL}, PROVA_ECLOSED, "exit status 1"},
+    };
+    prova_config_worker(config, rows[_i].argv);
+    prova_result *result = run(in_another_program, NULL);
+    ck_assert_int_eq(prova_result_code(result), rows[_i].code);
+    ck_assert_msg(strstr(prova_result_error(result), rows[_i].said) != NULL, "%s",
+                  prova_result_error(result));
+    prova_result_free(result);
+}
+END_TEST
+
+static int serve_alone(void)
+{
+    prova_config *mine = prova_config_new("e2e");
+    prova_config_double(mine, "x", 0, 1, PROVA_LINEAR);
+    prova_config_set(mine, "workers", "2");
+    prova_result *result = prova_lagom(in_another_program, NULL, mine);
+    int code = prova_result_code(result);
+    prova_result_free(result);
+    prova_config_free(mine);
+    return code != 0;
+}
+
 static const struct {
     const char *role, *driver, *experiment, *said;
 } wrong_roles[] = {
@@ -544,6 +597,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "serve"))
         return serve();
+    if (argc == 2 && !strcmp(argv[1], "serve-alone"))
+        return serve_alone();
     Suite *suite = suite_create("lagom");
     add(suite, "every_trial_runs_and_the_best_is_found", every_trial_runs_and_the_best_is_found);
     add(suite, "the_same_seed_with_one_worker_gives_the_same_best",
@@ -568,6 +623,11 @@ int main(int argc, char **argv)
     add(suite, "a_running_driver_is_used", a_running_driver_is_used);
     add(suite, "another_process_serves_the_same_experiment_by_its_role",
         another_process_serves_the_same_experiment_by_its_role);
+    add(suite, "a_program_that_calls_lagom_is_the_worker", a_program_that_calls_lagom_is_the_worker);
+    TCase *programs = tcase_create("a_worker_program_that_is_not_there_or_fails_is_told");
+    tcase_add_checked_fixture(programs, set_up, tear_down);
+    tcase_add_loop_test(programs, a_worker_program_that_is_not_there_or_fails_is_told, 0, 3);
+    suite_add_tcase(suite, programs);
     TCase *tc = tcase_create("a_role_that_makes_no_sense_is_refused");
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, a_role_that_makes_no_sense_is_refused, 0,

@@ -100,6 +100,18 @@ START_TEST(numbers_convert_where_they_can)
 }
 END_TEST
 
+START_TEST(all_active_parameters_are_one_json_object)
+{
+    const char *json = prova_params_json(&trial);
+    ck_assert_str_eq(
+        json, "{\"lr\":0.25,\"hidden\":64,\"batch\":16,\"solver\":\"adam\",\"epochs\":40,\"bias\":true}");
+    ck_assert_str_eq(prova_string(&trial, "batch"), "16");
+    ck_assert_ptr_eq(prova_params_json(&trial), json);
+    ck_assert_str_eq(prova_trial_experiment(&trial), "t");
+    ck_assert_str_eq(prova_trial_experiment_id(&trial), "id");
+}
+END_TEST
+
 START_TEST(every_value_has_a_text)
 {
     ck_assert_str_eq(prova_string(&trial, "solver"), "adam");
@@ -241,6 +253,7 @@ int main(void)
     tcase_add_test(tc, a_wrong_name_fails_the_trial_and_says_which_was_meant);
     tcase_add_test(tc, a_wrong_type_fails_the_trial);
     tcase_add_test(tc, a_number_that_is_not_whole_is_no_int);
+    tcase_add_test(tc, all_active_parameters_are_one_json_object);
     tcase_add_test(tc, a_trial_of_another_library_version_is_refused);
     tcase_add_test(tc, reports_and_the_end_go_to_the_handle);
     tcase_add_loop_test(tc, a_step_that_is_none_fails_the_trial, 0, 4);
