@@ -1,5 +1,6 @@
 """What the measures of bench/run share: running programs, medians, and rows of the table."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -7,6 +8,7 @@ import pathlib
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from typing import Callable
@@ -27,11 +29,12 @@ class Measure:
 class Bench:
     """Where things are, and how much to do."""
 
-    def __init__(self, top, work, quick):
-        self.top, self.work, self.quick = top, work, quick
+    def __init__(self, top, work, options):
+        self.top, self.work, self.quick = top, work, options.quick
+        self.options = options  # of bench/run
         self.binaries = top / "build/release"
         self.prova = self.binaries / "prova"
-        self.runs = 1 if quick else 5
+        self.runs = 1 if self.quick else 5
         self.environment = {**os.environ, "PROVA_BIN": str(self.prova), "OPENBLAS_NUM_THREADS": "1"}
 
     def directory(self):
@@ -74,9 +77,35 @@ def row(name, value, unit, reference=None, target=None):
         what, relation, limit = target
         actual = ratio if what == "ratio" else value
         met = {">=": actual >= limit, "<=": actual <= limit, "<": actual < limit}[relation]
-        words = f"{what} {relation} {limit if limit >= 0.1 else f'1/{1 / limit:.0f}'}"
+        part = what == "ratio" and limit < 0.1
+        words = f"{what} {relation} " + (f"1/{1 / limit:.0f}" if part else f"{limit:g}")
     return {"name": name, "value": value, "unit": unit, "reference": reference, "ratio": ratio, "target": words,
             "met": met}
+
+
+def has_module(python, name):
+    with contextlib.suppress(OSError):
+        return subprocess.run([python, "-c", f"import {name}"], capture_output=True).returncode == 0
+    return False
+
+
+def optuna_python(bench):
+    """An interpreter that has Optuna: the one given by --optuna, else the newest of PyPI in build/optuna, else Debian's."""
+    if bench.options.optuna:
+        if not has_module(bench.options.optuna, "optuna"):
+            raise Skip(f"{bench.options.optuna} has no Optuna")
+        return bench.options.optuna
+    venv = bench.top / "build/optuna"
+    python = venv / "bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True)
+    with contextlib.suppress(OSError):
+        subprocess.run([python, "-m", "pip", "install", "-q", "--upgrade", "optuna", "cmaes", "scipy"],
+                       capture_output=True)
+    for candidate in (str(python), "/usr/bin/python3"):
+        if has_module(candidate, "optuna"):
+            return candidate
+    raise Skip("no Optuna: neither PyPI nor Debian's python3-optuna can be had")
 
 
 def process_cpu_s(pid):

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from harness import Measure, Skip, median, process_cpu_s, row, wait_until
+from harness import Measure, median, optuna_python, process_cpu_s, row, wait_until
 
 OPTUNA_PROCESSES = 8
 START_TRIALS, START_REPORTS = 100_000, 100  # a trial
@@ -32,21 +32,6 @@ def trials_per_s(bench):
         yield row(f"service.trials_per_s.{workers}", median(noop, "trials_per_s"), "1/s", reference,
                   ("ratio", ">=", 0.3))
         yield row(f"service.floor_with_commits.{workers}", median(commits, "trials_per_s"), "1/s", reference)
-
-
-def optuna_python(bench):
-    """An interpreter that has Optuna: the newest of PyPI in build/optuna, else Debian's."""
-    venv = bench.top / "build/optuna"
-    python = venv / "bin/python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True)
-    with contextlib.suppress(OSError):
-        subprocess.run([python, "-m", "pip", "install", "-q", "--upgrade", "optuna"], capture_output=True)
-    for candidate in (str(python), "/usr/bin/python3"):
-        with contextlib.suppress(OSError):
-            if subprocess.run([candidate, "-c", "import optuna"], capture_output=True).returncode == 0:
-                return candidate
-    raise Skip("no Optuna: neither PyPI nor Debian's python3-optuna can be had")
 
 
 def cpu_per_trial(bench):

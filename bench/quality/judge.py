@@ -1,0 +1,91 @@
+"""The targets of search quality as rows of bench/run's table."""
+
+import statistics
+
+from figures import compare
+from harness import row
+
+# What a search is compared with: samplers of the same kind. `auto` is the one to be used without a choice, so it is compared
+# with all.
+PEERS = {
+    "prova-random": ["optuna-random"],
+    "prova-tpe": ["optuna-tpe-univariate", "optuna-tpe", "optuna-tpe-group"],
+    "prova-cmaes": ["optuna-cmaes"],
+    "prova-gp": ["optuna-gp"],
+    "prova-auto": ["optuna-random", "optuna-tpe-univariate", "optuna-tpe", "optuna-tpe-group", "optuna-cmaes", "optuna-gp"],
+}
+ASYNCHRONOUS = ("tpe", "gp", "auto")
+PART = 0.75  # of Optuna's regret on tables
+FUNCTION_TARGETS = {  # medians of Optuna's GPSampler as recorded when the targets were set
+    "function-branin": 1.5e-5, "function-hartmann6": 5e-5, "function-ackley10": 2.3, "function-levy8": 0.74,
+    "function-rosenbrock5": 37,
+}
+
+
+def rows(figures, problems):
+    yield from tables(figures, problems)
+    yield from functions(figures, problems)
+    yield from workers(figures, problems)
+    for ours, peers in PEERS.items():
+        for peer in peers:
+            yield from against(figures, problems, ours, peer)
+
+
+def lowest(values):
+    return min((one for one in values if one is not None), default=None)
+
+
+def tables(figures, problems):
+    """Mean normalised regret of `auto`, against the better of Optuna's samplers."""
+    factorial = [one for one in problems if one.family == "factorial"]
+    for at in (25, 50, 100) if factorial else ():
+        ours = figures.mean("prova-auto", factorial, at)
+        theirs = lowest(figures.mean(peer, factorial, at) for peer in ("optuna-tpe", "optuna-gp"))
+        if ours is not None:
+            yield row(f"quality.tables.{at}", ours, "regret", theirs, ("ratio", "<=", PART) if theirs else None)
+    conditional = [one for one in problems if one.family == "conditional"]
+    ours, theirs = figures.mean("prova-auto", conditional), figures.mean("optuna-tpe-group", conditional)
+    if ours is not None:
+        yield row("quality.conditional.100", ours, "regret", theirs, ("ratio", "<=", PART) if theirs else None)
+
+
+def functions(figures, problems):
+    """Median regret of the best of ours, against a fixed figure; beside it what GPSampler has here."""
+    for problem in problems:
+        if problem.family != "function":
+            continue
+        ours = [figures.at(one, problem) for one in figures.searchers() if one.startswith("prova") and "@" not in one]
+        theirs = figures.at("optuna-gp", problem)
+        value = lowest(statistics.median(regrets) for regrets in ours if regrets)
+        if value is not None:
+            yield row(f"quality.{problem.name}", value, "regret", statistics.median(theirs) if theirs else None,
+                      ("value", "<=", FUNCTION_TARGETS[problem.name]))
+
+
+def workers(figures, problems):
+    """Eight asynchronous workers against one, the same number of evaluations: mean of the problems' ratios of mean regrets.
+
+    Regrets of different functions have no common scale, so ratios are averaged, in the logarithm. A problem that one worker
+    solves to the last digit has no ratio and is left out.
+    """
+    for name in ASYNCHRONOUS:
+        ratios = []
+        for problem in problems:
+            alone, many = figures.at(f"prova-{name}", problem), figures.at(f"prova-{name}@8", problem)
+            if alone and many and statistics.median(alone) > 0 and statistics.median(many) > 0:
+                ratios.append(statistics.mean(many) / statistics.mean(alone))
+        if ratios:
+            yield row(f"quality.workers.{name}", statistics.geometric_mean(ratios), "8 to 1", None, ("value", "<=", 1.25))
+
+
+def against(figures, problems, ours, peer):
+    """Problems where ours is worse (one-sided test at 1 %), and how many medians are lower or equal."""
+    verdicts = [compare(figures.pairs(ours, peer, problem)) for problem in problems]
+    verdicts = [one for one in verdicts if one]
+    if verdicts:
+        name = f"quality.{ours.removeprefix('prova-')}_to_{peer.removeprefix('optuna-')}"
+        yield row(f"{name}.worse", verdicts.count("worse"), "problems", None, ("value", "<", 1))
+        if ours == "prova-random":
+            return  # both are the same thing: which has the lower medians is chance
+        good = sum(one in ("better", "lower", "equal") for one in verdicts)
+        yield row(f"{name}.better", good, "problems", len(verdicts), ("ratio", ">=", 0.5))

@@ -1,0 +1,107 @@
+"""The measures of search quality: which configurations are found in so many evaluations, against Optuna and the targets.
+
+Runs every search of prova and, where it can be had, Optuna on the problems of problems.py, within the time that is given;
+results stay in build/quality, so the next run goes on where this one ended. Writes a table and a picture, and yields the
+targets as rows.
+"""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+import figures as figure_set
+import judge
+import picture
+import problems as problem_set
+import report
+import results as result_file
+from harness import Measure, Skip, has_module, optuna_python
+
+HERE = pathlib.Path(__file__).resolve().parent
+CHEAP_SAMPLERS = ["optuna-random", "optuna-tpe", "optuna-tpe-univariate", "optuna-tpe-group", "optuna-cmaes"]
+MANY_WORKERS = 8
+DEFAULT_SECONDS = 900
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def list_searches(bench):
+    """The names of the registry, without those that walk a fixed list."""
+    listed = subprocess.run([bench.prova, "search"], capture_output=True, text=True, check=True).stdout
+    names = [line.split()[1] for line in listed.splitlines() if line.startswith("search ")]
+    return [name for name in names if name not in ("grid", "sobol")]
+
+
+class Runner:
+    """Runs the two programs that do the searching, each with what is left of its share of the time."""
+
+    def __init__(self, bench, folder, seeds):
+        self.bench, self.folder, self.seeds = bench, folder, seeds
+        self.end = time.monotonic() + (bench.options.seconds or DEFAULT_SECONDS)
+        self.data = ["--data", bench.options.data] if bench.options.data else []
+
+    def run(self, python, script, *args, share=1.0, seeds=None):
+        """`share` of the time that is left; says so if that was not enough."""
+        seconds = max(1.0, share * (self.end - time.monotonic()))
+        argv = [python, "-B", HERE / script, *args, *self.data, "--seeds", f"0:{seeds or self.seeds}", "--seconds",
+                f"{seconds:.0f}"]
+        environment = {**self.bench.environment, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run([str(one) for one in argv], env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{script} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+    def prova(self, searches, workers=1, share=1.0):
+        library = self.bench.binaries / "sdk/libprova.so"
+        self.run(sys.executable, "prova_search.py", library, self.folder / "prova.jsonl", "--searches", ",".join(searches),
+                 "--workers", workers, "--problems", "function-branin" if self.bench.quick else "", share=share)
+
+    def optuna(self):
+        try:
+            python = optuna_python(self.bench)
+        except Skip as reason:
+            say(f"{reason}; its recorded figures are used")
+            return
+        output = self.folder / "optuna.jsonl"
+        samplers = [one for one in CHEAP_SAMPLERS if one != "optuna-cmaes" or has_module(python, "cmaes")]
+        self.run(python, "optuna_search.py", output, "--samplers", ",".join(samplers), share=0.5)
+        if has_module(python, "torch"):
+            self.run(python, "optuna_search.py", output, "--samplers", "optuna-gp")
+        else:
+            say(f"{python} has no PyTorch, which GPSampler needs: its recorded figures are used")
+
+
+def quality(bench):
+    """Every search on every problem against Optuna's samplers."""
+    options = bench.options
+    folder = pathlib.Path(options.report or bench.top / "build/quality")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        problems = problem_set.load(options.data)
+    except problem_set.BadTable as fault:
+        raise Skip(str(fault)) from None
+    if not options.data:
+        say("no tables: only functions are measured; --data DIR or PROVA_BENCH_DATA says where tables are")
+    results = measure(bench, bench.top / "build/quality")
+    figures = figure_set.Figures(problems, results, figure_set.load_recorded())
+    (folder / "quality.svg").write_text(picture.draw(figures, problems))
+    (folder / "quality.md").write_text(report.write(figures, problems))
+    say(f"the table and the picture are in {folder}: quality.md, quality.svg")
+    yield from judge.rows(figures, problems)
+
+
+def measure(bench, folder):
+    """Runs what is missing; the results of all."""
+    runner = Runner(bench, folder, bench.options.seeds or (2 if bench.quick else 20))
+    searches = list_searches(bench)
+    runner.prova(searches, share=0.4)
+    runner.prova([name for name in searches if name in judge.ASYNCHRONOUS], MANY_WORKERS, share=0.3)
+    if not bench.quick:
+        runner.optuna()
+    version = result_file.version_of(bench.binaries / "sdk/libprova.so")
+    return [result_file.Results(folder / "prova.jsonl", version), result_file.Results(folder / "optuna.jsonl")]
+
+
+MEASURES = [Measure("quality", quality)]
