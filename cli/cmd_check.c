@@ -9,11 +9,15 @@
 #include "cli/sweep.h"
 #include "cli/table.h"
 #include "cli/term.h"
+#include "driver/store_query.h"
 
 struct check_options {
+    const char *db;
     bool json;
     struct cli_list sets;
 };
+
+static const struct check_options defaults = {.db = CLI_DEFAULT_DB};
 
 static void append_values(struct text *out, const struct param *param)
 {
@@ -150,6 +154,18 @@ static void write_points(struct text *out, const struct space *space)
         text_printf(out, "%.15g different point%s\n", points, points <= 1 ? "" : "s");
 }
 
+static void write_warm_start(struct text *out, const struct warm_start *warm)
+{
+    if (!warm->n && !warm->n_left_out)
+        return;
+    size_t n_try = warm_start_count(warm, WARM_TRY), n_failed = warm_start_count(warm, WARM_FAILED);
+    text_printf(out, "%-12s%zu known points, of them %zu failed; %zu to be tried first", "warm start",
+                warm->n - n_try, n_failed, n_try);
+    if (warm->n_left_out)
+        text_printf(out, "; %zu left out that do not fit the space", warm->n_left_out);
+    text_append(out, "\n");
+}
+
 static void write_summary(struct text *out, const struct spec *spec, const char *path)
 {
     static const char *const values[] = {[METRIC_FINAL] = "what it returns, else its last report",
@@ -165,6 +181,7 @@ static void write_summary(struct text *out, const struct spec *spec, const char 
     write_plugin(out, "search", &spec->search);
     write_plugin(out, "schedule", &spec->schedule);
     write_plugin(out, "stopping", &spec->stopping);
+    write_warm_start(out, &spec->warm_start);
     write_limits(out, spec);
     text_printf(out, "%-12s%" PRId64 ", with %" PRId64 " further attempt%s after a crash\n", "workers",
                 spec->workers, spec->retries, spec->retries == 1 ? "" : "s");
@@ -200,12 +217,29 @@ static json_t *check_json(const struct sweep *sweep, const char *path)
     return json;
 }
 
+/* The experiment that a warm start names is looked for as a driver would. */
+static int read_warm_start(struct sweep *sweep, const char *db, const char *path)
+{
+    struct err err = {0};
+    const struct warm_start *warm = &sweep->spec->warm_start;
+    if (!query_warm_start(sweep->spec, db, sweep->directory, &err))
+        return CLI_DONE;
+    struct text text = {0};
+    faults_add(&sweep->faults, warm->line, warm->column, "%s", err.text);
+    faults_write(&text, &sweep->faults, path);
+    (void)fputs(text_get(&text), stderr); /* nowhere to say that this failed */
+    text_fini(&text);
+    return CLI_BAD_USAGE;
+}
+
 static int run(const struct cli_call *call)
 {
     const struct check_options *options = call->options;
     struct sweep sweep = {0};
     const char *path = call->args[0];
     int status = sweep_open(&sweep, call, path, &options->sets, 0, false);
+    if (!status)
+        status = read_warm_start(&sweep, options->db, path);
     if (options->json && (!status || sweep.faults.n)) {
         int written = output_json(call, check_json(&sweep, path));
         status = status ? status : written;
@@ -221,6 +255,12 @@ static int run(const struct cli_call *call)
 
 static const struct cli_option options_table[] = {
     CLI_OPTION_SET(check_options),
+    {.name = "db",
+     .kind = CLI_TEXT,
+     .offset = offsetof(struct check_options, db),
+     .value = "FILE",
+     .completes = COMPLETES_FILE,
+     .help = "where the experiment of a warm start is looked for (default: ./prova.db)"},
     CLI_OPTION_JSON(check_options),
 };
 static const struct cli_operand operands[] = {{.name = "SWEEP", .completes = COMPLETES_SWEEP}};
@@ -234,6 +274,7 @@ const struct cli_command cli_command_check = {
     .options = options_table,
     .n_options = CLI_COUNT(options_table),
     .options_size = sizeof(struct check_options),
+    .initial = &defaults,
     .operands = operands,
     .n_operands = CLI_COUNT(operands),
     .run = run,

@@ -83,7 +83,7 @@ int sweep_read(struct sweep *sweep, const char *path, const struct cli_list *set
     if (!code && !(sweep->directory = directory_of(path)))
         code = err_set(err, ERR_IO, "%s: cannot tell which directory it is in", path);
     if (!code)
-        code = make_submission(sweep, overrides.n > 0, err);
+        code = make_submission(sweep, overrides.n > 0 || sweep->spec->warm_start.n > 0, err);
     overrides_fini(&overrides);
     return code;
 }

@@ -52,6 +52,9 @@ size_t context_check(const struct spec *spec, struct faults *faults)
         add_unknown(&spec->context, faults);
     else if (type->check)
         type->check(spec, faults);
+    if (type && !type->searches && spec->warm_start.line)
+        faults_add(faults, spec->warm_start.line, spec->warm_start.column,
+                   "context '%s' does not search: a warm start is nothing to it", type->name);
     /* A misspelt search is a fault in a context that makes no use of it as well. */
     (void)registry_check(spec, faults); /* counted below */
     return faults->n - before;

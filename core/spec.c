@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/yaml.h"
+
 static int set_default(struct plugin *plugin, const char *name)
 {
     return plugin_set_name(plugin, name, 0, 0);
@@ -66,6 +68,7 @@ void spec_destroy(struct spec *spec)
     plugin_fini(&spec->schedule);
     plugin_fini(&spec->stopping);
     plugin_fini(&spec->context);
+    warm_start_fini(&spec->warm_start);
     free(spec->name);
     free(spec);
 }
@@ -82,31 +85,72 @@ bool spec_has_param(const struct spec *spec, const char *name)
 /* What people write is far below this; the JSON of a spec, which says all defaults, may be several times as
  * large. */
 #define MAX_FILE (1u << 20)
+/* A table of points may be larger; as a part of the spec it still is a text that yaml_parse reads. */
+#define MAX_TABLE (YAML_MAX_SIZE / 2)
 
-static int read_stream(struct text *text, FILE *file)
+static int read_stream(struct text *text, FILE *file, size_t most)
 {
     char buffer[8192];
     size_t n;
-    while (text->size <= MAX_FILE && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
+    while (text->size <= most && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
         text_append_bytes(text, buffer, n);
     if (text->failed)
         return text->failed;
     return ferror(file) ? ERR_IO : 0;
 }
 
-static int read_file(struct text *text, const char *path, struct err *err)
+/* Reads no more than is needed to see that it is larger than `most`. */
+static int read_file(struct text *text, const char *path, size_t most, struct err *err)
 {
     FILE *file = fopen(path, "rbe");
     if (!file) {
         int code = errno == ENOMEM ? ERR_NOMEM : errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
         return err_set(err, code, "cannot read '%s': %s", path, strerror(errno));
     }
-    int code = read_stream(text, file);
+    int code = read_stream(text, file, most);
     if (code < 0) {
         const char *why = code == ERR_NOMEM ? err_string(code) : strerror(errno);
         (void)err_set(err, code, "cannot read '%s': %s", path, why);
     }
     (void)fclose(file); /* only read from */
+    return code;
+}
+
+static int read_table(struct spec *spec, const char *path, struct err *err)
+{
+    struct text text = {0};
+    int code = read_file(&text, path, MAX_TABLE, err);
+    if (code == 0 && text.size > MAX_TABLE)
+        code = err_set(err, ERR_INVALID, "larger than %u MiB", MAX_TABLE >> 20);
+    if (code == 0)
+        code = warm_start_read_table(&spec->warm_start, spec->space, spec->metric.name, text_get(&text),
+                                     text.size, err);
+    text_fini(&text);
+    return code;
+}
+
+int spec_read_warm_csv(struct spec *spec, const char *file, struct faults *faults)
+{
+    struct warm_start *warm = &spec->warm_start;
+    if (!warm->csv || spec->is_space_partial)
+        return 0;
+    struct text path = {0};
+    struct err err = {0};
+    const char *slash = file && *warm->csv != '/' ? strrchr(file, '/') : NULL;
+    if (slash)
+        text_append_bytes(&path, file, (size_t)(slash + 1 - file));
+    text_append(&path, warm->csv);
+    int code = path.failed ? path.failed : read_table(spec, text_get(&path), &err);
+    text_fini(&path);
+    if (code == ERR_NOMEM) {
+        faults->failed = ERR_NOMEM;
+    } else if (code < 0) {
+        faults_add(faults, warm->line, warm->column, "warm_start: %.100s: %s", warm->csv, err.text);
+        code = ERR_INVALID;
+    } else {
+        free(warm->csv);
+        warm->csv = NULL;
+    }
     return code;
 }
 
@@ -116,7 +160,7 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
     struct text text = {0};
     struct spec *read = NULL;
     char *taken = NULL;
-    int code = read_file(&text, path, err);
+    int code = read_file(&text, path, MAX_FILE, err);
     if (code < 0)
         goto out;
     if (text.size > MAX_FILE) {
@@ -124,6 +168,10 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
         code = ERR_INVALID;
     } else {
         code = spec_parse_faulty(&read, text_get(&text), text.size, path, overrides, n_overrides, faults);
+    }
+    if (read && code != ERR_NOMEM) {
+        int beside = spec_read_warm_csv(read, path, faults);
+        code = beside < 0 ? beside : code;
     }
     if (code == 0 && source && !(taken = text_take(&text)))
         code = ERR_NOMEM;

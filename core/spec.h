@@ -10,6 +10,7 @@
 #include "core/options.h"
 #include "core/space.h"
 #include "core/trial.h"
+#include "core/warm_start.h"
 
 /* What an experiment is, as a sweep file or the SDK's setters say it. The sweep file is its only external
  * form: the SDK writes one (JSON is YAML), the wire carries it, the database keeps it. */
@@ -53,7 +54,8 @@ struct spec {
     size_t n_faulty_params;
     char **faulty_params; /* [n_faulty_params] names of those that are in the file but not in `space` */
     struct plugin search, schedule, stopping; /* defaults: random, full, none */
-    struct plugin context; /* name: single, optimization (default); settings: its own section */
+    struct plugin context;        /* name: single, optimization (default); settings: its own section */
+    struct warm_start warm_start; /* what the search is told before the first trial; empty: nothing */
     struct limits limits;
     int64_t workers; /* local workers of `prova run`; default 1 */
     int64_t retries; /* further attempts after an attempt was lost; default 1 */
@@ -85,6 +87,12 @@ int spec_parse_faulty(struct spec **spec, const char *text, size_t size, const c
  * be read. *source (if not NULL) is its text, which the caller frees; none with any error. */
 int spec_read(struct spec **spec, char **source, const char *path, const struct override *overrides,
               size_t n_overrides, struct faults *faults, struct err *err);
+
+/* Reads the table that `warm_start: {csv: PATH}` names, if it does: into the spec, which then names it no
+ * more. A relative path starts in the folder of `file`, the sweep file ("" or NULL: where the process is).
+ * Faults at the place of the section. Returns 0, ERR_INVALID or ERR_NOMEM. spec_read does it by itself;
+ * whoever parses a text of his own files does it after spec_parse; of a peer's text nobody does. */
+int spec_read_warm_csv(struct spec *spec, const char *file, struct faults *faults);
 
 /* The whole of it as one JSON object that spec_parse reads back to an equal spec; all defaults written out. A
  * training function that a program holds itself (TRAIN_FUNCTION) is `train: {kind: function}` in it. */

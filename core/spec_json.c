@@ -164,6 +164,31 @@ static void write_limits(struct text *out, const struct limits *limits)
     write_number(out, "trial_hours", limits->trial_hours);
 }
 
+/* What was read of it, as the table that it is; what was not, as the user named it. */
+static void write_warm_start(struct text *out, const struct spec *spec)
+{
+    const struct warm_start *warm = &spec->warm_start;
+    if (warm->n == 0 && !warm->csv && !warm->experiment)
+        return;
+    next_key(out, "warm_start");
+    text_append(out, "{\"unfit\":");
+    text_append_json_string(out, warm->skips_unfit ? "skip" : "refuse");
+    if (warm->csv)
+        write_string(out, "csv", warm->csv);
+    if (warm->experiment)
+        write_string(out, "experiment", warm->experiment);
+    if (warm->database)
+        write_string(out, "database", warm->database);
+    if (warm->n > 0) {
+        struct text table = {0};
+        warm_start_write_table(&table, warm, spec->space);
+        write_string(out, "table", text_get(&table));
+        out->failed |= table.failed;
+        text_fini(&table);
+    }
+    text_append(out, "}");
+}
+
 static void write_space(struct text *out, const struct space *space)
 {
     next_key(out, "parameters");
@@ -190,6 +215,7 @@ void spec_write_json(struct text *out, const struct spec *spec)
     write_plugin(out, "schedule", &spec->schedule);
     write_plugin(out, "stopping", &spec->stopping);
     write_plugin(out, "context", &spec->context);
+    write_warm_start(out, spec);
     text_append(out, ",\"limits\":{");
     write_limits(out, &spec->limits);
     text_printf(out, "},\"workers\":%" PRId64 ",\"retries\":%" PRId64 ",\"seed\":", spec->workers,

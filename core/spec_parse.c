@@ -321,6 +321,12 @@ static void settle_limits(struct spec *spec, const struct yaml *root)
 
 /* The whole file */
 
+static void read_nothing(struct reader *r, void *target, const struct field *field,
+                         const struct yaml_pair *pair)
+{
+    (void)r, (void)target, (void)field, (void)pair;
+}
+
 static const struct field top_fields[] = {
     {.name = "name", .read = read_name, .offset = offsetof(struct spec, name)},
     {.name = "train", .read = read_train, .offset = offsetof(struct spec, train)},
@@ -330,6 +336,7 @@ static const struct field top_fields[] = {
     {.name = "schedule", .read = read_plugin, .offset = offsetof(struct spec, schedule)},
     {.name = "stopping", .read = read_plugin, .offset = offsetof(struct spec, stopping)},
     {.name = "context", .read = read_plugin, .offset = offsetof(struct spec, context)},
+    {.name = "warm_start", .read = read_nothing}, /* with the space at hand: read_warm_start */
     {.name = "limits", .read = read_limits, .offset = offsetof(struct spec, limits)},
     {.name = "workers", .read = read_int, .offset = offsetof(struct spec, workers), .min = 1, .max = 100000},
     {.name = "retries", .read = read_int, .offset = offsetof(struct spec, retries), .max = 0x1p53},
@@ -403,6 +410,7 @@ static void read_top(struct reader *r, const struct yaml *root)
     check_command(r, root);
     settle_limits(r->spec, root);
     check_something_to_search(r, root);
+    read_warm_start(r, root);
 }
 
 static int read_tree(struct reader *r, const char *text, size_t size, const struct override *overrides,

@@ -65,6 +65,8 @@ void read_parameters(struct reader *r, void *target, const struct field *field, 
 void read_plugin(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
 /* Every `when` of the parameters, which have been read. */
 void read_conditions(struct reader *r, const struct yaml *parameters);
+/* Section warm_start, once the space is finished. */
+void read_warm_start(struct reader *r, const struct yaml *root);
 /* Is the text a number as JSON writes them? */
 bool is_json_number(const char *text);
 /* Adds every key of a map (with a dot behind `prefix`, if there is one) to the settings of a plug-in. */

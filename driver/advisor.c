@@ -146,6 +146,10 @@ static struct search *find_search(struct advisor *advisor, const struct item *it
         free(seeker);
         return NULL;
     }
+    if (search_warm_start(seeker->search, &spec->warm_start)) {
+        search_destroy(seeker->search);
+        goto no_memory;
+    }
     HASH_ADD(hh, advisor->seekers, key, sizeof seeker->key, seeker);
     if (seeker->hh.tbl)
         return seeker->search;

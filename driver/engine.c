@@ -5,6 +5,7 @@
 #include "driver/engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,6 +276,21 @@ void engine_time(struct engine *engine, int64_t now_ns)
     }
 }
 
+static void warm_start_event(struct engine *engine, const struct experiment *experiment)
+{
+    const struct warm_start *warm = &experiment->spec->warm_start;
+    size_t n_try = warm_start_count(warm, WARM_TRY), n_failed = warm_start_count(warm, WARM_FAILED);
+    char text[160];
+    if (!warm->n && !warm->n_left_out)
+        return;
+    int n = snprintf(text, sizeof text, "%zu known points (%zu failed), %zu to be tried first",
+                     warm->n - n_try, n_failed, n_try);
+    if (warm->n_left_out) /* it fits: numbers have 20 digits at most */
+        (void)snprintf(text + n, sizeof text - (size_t)n, "; %zu left out that do not fit the space",
+                       warm->n_left_out);
+    engine_event(engine, experiment, NULL, "warm start", text);
+}
+
 int engine_submit(struct engine *engine, const struct experiment_record *record, struct spec *spec,
                   int64_t now_ns, struct err *err)
 {
@@ -301,6 +317,7 @@ int engine_submit(struct engine *engine, const struct experiment_record *record,
     command->record.experiment = copy;
     command->record.experiment.spec = experiment->spec;
     engine_event(engine, experiment, NULL, "started", "");
+    warm_start_event(engine, experiment);
     experiment_changed(engine, experiment);
     experiment_run(engine, experiment);
     return 0;

@@ -63,7 +63,8 @@ struct asked {
 struct experiment {
     int64_t key;
     struct id id;
-    char *name, *spec_json, *text;
+    char *name, *text;
+    char *spec_json; /* for workers: without the warm start, which may be large and is nothing to them */
     struct spec *spec;
     enum experiment_state state;
     enum experiment_state closing; /* the state it takes once nothing of it is active; 0: it goes on */
@@ -188,8 +189,12 @@ void experiment_changed(struct engine *engine, struct experiment *experiment);
 /* Something may be possible now that was not: gives work to idle workers, asks the search, and sees whether
  * it is over. */
 void experiment_feed(struct engine *engine, struct experiment *experiment);
-/* Starts its next trial on this worker, if there is one. */
+/* Starts its next trial on this worker, if there is one. The caller then takes the worker off its list and
+ * calls experiment_ask: before that the worker would count as one that waits, and a search that learns be
+ * asked for a point too early. */
 bool experiment_start_next(struct engine *engine, struct experiment *experiment, struct worker *worker);
+/* Asks the search for as many points as workers wait for. */
+void experiment_ask(struct engine *engine, struct experiment *experiment);
 void experiment_hungry(struct engine *engine, struct experiment *experiment, bool hungry);
 /* Stops what is active and takes `state` once that has ended. */
 void experiment_close(struct engine *engine, struct experiment *experiment, enum experiment_state state,

@@ -27,6 +27,19 @@ static char *copy_or_empty(const char *string)
     return strdup(string ? string : "");
 }
 
+/* NULL: out of memory. */
+static char *write_for_workers(struct spec *spec, const char *spec_json)
+{
+    if (!spec->warm_start.n)
+        return copy_or_empty(spec_json);
+    struct warm_start kept = spec->warm_start;
+    struct text json = {0};
+    spec->warm_start = (struct warm_start){0};
+    spec_write_json(&json, spec);
+    spec->warm_start = kept;
+    return text_take(&json);
+}
+
 struct experiment *experiment_create(struct engine *engine, const struct experiment_record *record,
                                      struct spec *spec, struct err *err)
 {
@@ -40,7 +53,7 @@ struct experiment *experiment_create(struct engine *engine, const struct experim
     e->id = record->id;
     e->state = record->state;
     e->name = copy_or_empty(record->name);
-    e->spec_json = copy_or_empty(record->spec_json);
+    e->spec_json = write_for_workers(spec, record->spec_json);
     e->text = engine_copy(engine, record->text);
     e->created_ms = record->created_ms;
     e->ended_ms = record->ended_ms;
@@ -171,10 +184,17 @@ static uint64_t n_waiting(const struct engine *engine, const struct experiment *
 {
     uint64_t n = 0;
     const struct worker *worker;
-    DL_FOREACH(e->spec->train.kind == TRAIN_FUNCTION ? e->idle : engine->idle, worker)
+    DL_FOREACH(e->idle, worker)
     {
         if (++n == LOOKAHEAD)
-            break;
+            return n;
+    }
+    if (e->spec->train.kind == TRAIN_FUNCTION)
+        return n;
+    DL_FOREACH(engine->idle, worker)
+    {
+        if (++n == LOOKAHEAD)
+            return n;
     }
     return n;
 }
@@ -202,7 +222,7 @@ static uint64_t ask_range(struct engine *engine, struct experiment *e, uint64_t 
     return n;
 }
 
-static void ask(struct engine *engine, struct experiment *e)
+void experiment_ask(struct engine *engine, struct experiment *e)
 {
     if (e->state != EXPERIMENT_RUNNING || e->closing || !context_searches(e->context))
         return;
@@ -291,7 +311,6 @@ bool experiment_start_next(struct engine *engine, struct experiment *e, struct w
     if (!trial)
         return false;
     trial_assign(engine, e, trial, worker);
-    ask(engine, e);
     return true;
 }
 
@@ -476,7 +495,7 @@ void experiment_feed(struct engine *engine, struct experiment *e)
                 break;
             peer_unpark(worker);
         }
-        ask(engine, e);
+        experiment_ask(engine, e);
     }
     if (!engine->failed)
         see_if_over(engine, e);

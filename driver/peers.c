@@ -151,9 +151,11 @@ void peer_employ(struct engine *engine, struct worker *worker)
     if (worker->stale)
         return;
     if (worker->own) {
-        if (worker->own->state == EXPERIMENT_RUNNING && experiment_start_next(engine, worker->own, worker))
-            return;
-        park(worker, &worker->own->idle);
+        bool runs =
+            worker->own->state == EXPERIMENT_RUNNING && experiment_start_next(engine, worker->own, worker);
+        if (!runs)
+            park(worker, &worker->own->idle);
+        experiment_ask(engine, worker->own);
         return;
     }
     if (!id_is_none(worker->wants)) {
@@ -171,10 +173,13 @@ void peer_employ(struct engine *engine, struct worker *worker)
         experiment_hungry(engine, least, false);
         if (experiment_start_next(engine, least, worker)) {
             experiment_hungry(engine, least, true); /* to the end of the line */
+            experiment_ask(engine, least);
             return;
         }
     }
     park(worker, &engine->idle);
+    for (struct experiment *e = engine->experiments; e; e = e->hh.next) /* one more waits */
+        experiment_ask(engine, e);
 }
 
 static void send_done(struct engine *engine, struct worker *worker, struct id experiment)

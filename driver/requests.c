@@ -9,6 +9,7 @@
 #include "contexts/context.h"
 #include "core/faults.h"
 #include "core/log.h"
+#include "driver/store_query.h"
 
 /* Answers once everything that was handed to the store so far is on disk. */
 static void reply(struct server *server, uint64_t request, int code, struct id experiment, const char *text)
@@ -95,20 +96,41 @@ static int settle_directory(struct spec *spec, const char *base)
     return 0;
 }
 
+/* What the spec only names of its warm start is read now, so that what is kept of it is the points. Files are
+ * for the client to read: a path of its own means nothing here. */
+static int settle_warm_start(struct server *server, struct spec *spec, const char *base, struct err *err)
+{
+    if (spec->warm_start.csv)
+        return err_set(err, ERR_INVALID,
+                       "warm_start: '%.100s' was not read by the client; give its content as 'table'",
+                       spec->warm_start.csv);
+    return query_warm_start(spec, store_path(server->store), base, err);
+}
+
+static int settle(struct text *json, struct server *server, const struct wire_submit *submit,
+                  struct spec *spec, struct err *err)
+{
+    settle_seed(spec);
+    int rc = settle_warm_start(server, spec, submit->directory.data, err);
+    if (rc)
+        return rc;
+    rc = settle_directory(spec, submit->directory.data);
+    if (!rc) {
+        spec_write_json(json, spec);
+        rc = json->failed;
+    }
+    return rc ? err_set(err, rc, "%s", err_string(rc)) : 0;
+}
+
 /* Takes the spec. */
 static int start(struct server *server, const struct wire_submit *submit, struct spec *spec, struct err *err)
 {
     struct text json = {0};
-    settle_seed(spec);
-    int rc = settle_directory(spec, submit->directory.data);
-    if (!rc) {
-        spec_write_json(&json, spec);
-        rc = json.failed;
-    }
+    int rc = settle(&json, server, submit, spec, err);
     if (rc) {
         spec_destroy(spec);
         text_fini(&json);
-        return err_set(err, rc, "%s", err_string(rc));
+        return rc;
     }
     struct experiment_record record = {.id = submit->experiment,
                                        .name = spec->name,

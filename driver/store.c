@@ -275,6 +275,11 @@ int store_set_endpoint(struct store *store, const char *endpoint, struct err *er
     return store_lock_write(store->lock, endpoint, err);
 }
 
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
 int64_t store_next_key(const struct store *store)
 {
     return store->next_key;

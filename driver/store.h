@@ -32,6 +32,9 @@ int store_open(struct store **store, const char *path, struct err *err);
 int store_close(struct store *store, struct err *err);
 int store_set_endpoint(struct store *store, const char *endpoint, struct err *err);
 
+/* The file, absolute. Lends. */
+const char *store_path(const struct store *store);
+
 /* First experiment key that is free; a key is never used twice, even if its experiment is removed. */
 int64_t store_next_key(const struct store *store);
 /* Is there an experiment of this id, loaded or not, appended or committed? Then *key (if not NULL) is its

@@ -9,6 +9,7 @@
 #include "core/err.h"
 #include "core/experiment.h"
 #include "core/id.h"
+#include "core/spec.h"
 #include "core/text.h"
 
 /* What is in a database, as documents for people and programs. Read-only: beside a driver that writes, after
@@ -101,6 +102,12 @@ int query_export_csv(struct query *query, const char *experiment, bool with_repo
                      struct err *err);
 int query_export_json(struct query *query, const char *experiment, bool with_reports, struct query_sink sink,
                       struct err *err);
+
+/* Reads the trials of the experiment that `warm_start` names, if it does, into the spec, which then names it
+ * no more: of `warm_start.database` (relative to `directory`), else of `database`. Trials that have not ended
+ * are left out. ERR_INVALID: its objective is another one, or trials do not fit the space; else as query_open
+ * and query_find. */
+int query_warm_start(struct spec *spec, const char *database, const char *directory, struct err *err);
 
 /* Removes an experiment and all of its rows, in one transaction. ERR_BUSY while a driver has the database,
  * unless the experiment is completed. The file keeps its size; the space is used again. */

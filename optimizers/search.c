@@ -2,7 +2,7 @@
  *
  *   - the goal is flipped here, so that plug-ins minimise;
  *   - NaN and infinity end here: a final value that is not finite is a failure, a partial one is dropped;
- *   - the user's defaults are trial 1;
+ *   - points that the user wants tried come first, then the defaults;
  *   - a point that was tried or is pending is not given again while others are left.
  *
  * Tried points are kept as 64-bit hashes, 8 bytes each. With n points tried the chance that a new one is
@@ -47,6 +47,11 @@ struct search {
     struct keyset tried;     /* hashes of points */
     struct keyset told;      /* of a type that observes: trial x 2 + enum told */
     double *initial;         /* [n_params] the defaults; NULL: there are none */
+    size_t n_queued;         /* points of a warm start that are trials 1 ... n_queued */
+    double *queue;           /* [n_queued][n_params] */
+    struct keyset warm;      /* of an exhaustive type: hashes of all points of the warm start */
+    uint64_t walked;         /* its suggestion number `walked`, those of the warm start left out, */
+    uint64_t walked_at;      /* is number walked_at of its list */
 };
 
 /* Its own streams, apart from those of the plug-ins (which use the trial's number). */
@@ -139,7 +144,9 @@ void search_destroy(struct search *search)
     lattice_destroy(search->lattice);
     keyset_fini(&search->tried);
     keyset_fini(&search->told);
+    keyset_fini(&search->warm);
     free(search->initial);
+    free(search->queue);
     free(search);
 }
 
@@ -177,26 +184,62 @@ static void sample(double *point, struct search *search, uint64_t trial)
     }
 }
 
-/* Asks the plug-in until it gives a point that was not tried. Returns 0 and says in *found whether it did. */
-static int ask(bool *found, double *point, struct search *search, uint64_t trial, struct err *err)
+/* The k-th point of an exhaustive type's list that is not of the warm start. The walk there is remembered, so
+ * asking for one after the other costs O(1) a point; which it is depends on k alone. */
+static int walk(double *point, struct search *search, uint64_t k, struct err *err)
 {
-    unsigned max = search->type->learns ? MAX_REFUSALS_MODEL : MAX_REFUSALS;
-    *found = false;
-    for (unsigned again = 0; again < max && !*found; again++) {
-        int code = search->type->suggest(point, search->state, trial, again, err);
-        if (code == ERR_EXHAUSTED && !search->type->exhaustive)
-            return 0; /* it has nothing more; the space may have */
+    if (k <= search->walked)
+        search->walked = search->walked_at = 0;
+    while (search->walked < k) {
+        int code = search->type->suggest(point, search->state, search->walked_at + 1, 0, err);
         if (code < 0)
             return code;
-        *found = search->type->exhaustive || !was_tried(search, point);
+        search->walked_at++;
+        search->walked += !keyset_has(&search->warm, space_hash(search->space, point));
     }
     return 0;
 }
 
+/* A search that does not learn counts its own suggestions. */
+static uint64_t own_number(const struct search *search, uint64_t trial)
+{
+    bool is_own = trial > search->n_queued && !search->type->learns;
+    return is_own ? trial - search->n_queued : trial;
+}
+
+/* Asks the plug-in until it gives a point that was not tried. Returns 0 and says in *found whether it did. */
+static int ask(bool *found, double *point, struct search *search, uint64_t trial, struct err *err)
+{
+    unsigned max = search->type->learns ? MAX_REFUSALS_MODEL : MAX_REFUSALS;
+    uint64_t number = own_number(search, trial);
+    *found = search->type->exhaustive;
+    if (search->type->exhaustive)
+        return search->warm.n ? walk(point, search, number, err)
+                              : search->type->suggest(point, search->state, number, 0, err);
+    for (unsigned again = 0; again < max && !*found; again++) {
+        int code = search->type->suggest(point, search->state, number, again, err);
+        if (code == ERR_EXHAUSTED)
+            return 0; /* it has nothing more; the space may have */
+        if (code < 0)
+            return code;
+        *found = !was_tried(search, point);
+    }
+    return 0;
+}
+
+/* What the user wants that trial to be; NULL: nothing. */
+static const double *given_point(const struct search *search, uint64_t trial)
+{
+    if (trial >= 1 && trial <= search->n_queued)
+        return &search->queue[(trial - 1) * search->space->n_params];
+    return trial == search->n_queued + 1 ? search->initial : NULL;
+}
+
 static int choose(double *point, struct search *search, uint64_t trial, struct err *err)
 {
-    if (trial == 1 && search->initial && !was_tried(search, search->initial)) {
-        memcpy(point, search->initial, search->space->n_params * sizeof *point);
+    const double *given = given_point(search, trial);
+    if (given && !was_tried(search, given)) {
+        memcpy(point, given, search->space->n_params * sizeof *point);
         return 0;
     }
     if (search->tried.n >= search->n_points)
@@ -257,4 +300,66 @@ int search_observe(struct search *search, const struct observation *told)
     bool has_value = observation.kind == OBSERVED_PARTIAL || observation.kind == OBSERVED_FINAL;
     observation.value = has_value ? search->sign * told->value : NAN;
     return tell(search, &observation);
+}
+
+/* Is the point neither known nor in the queue already? Marks it as queued. */
+static int mark_queued(bool *is_new, struct keyset *queued, const struct search *search, const double *point)
+{
+    *is_new = false;
+    if (was_tried(search, point))
+        return 0;
+    return keyset_add(is_new, queued, space_hash(search->space, point));
+}
+
+/* The points to be tried, each once. */
+static int make_queue(struct search *search, const struct warm_start *warm, struct keyset *queued)
+{
+    size_t n_params = search->space->n_params;
+    search->queue = calloc(warm_start_count(warm, WARM_TRY) * n_params + 1, sizeof *search->queue);
+    int code = search->queue ? 0 : ERR_NOMEM;
+    for (size_t i = 0; code == 0 && i < warm->n; i++) {
+        const double *point = &warm->points[i * n_params];
+        bool is_new = false;
+        if (warm->list[i].kind == WARM_TRY)
+            code = space_check(search->space, point, NULL);
+        if (code == 0 && warm->list[i].kind == WARM_TRY)
+            code = mark_queued(&is_new, queued, search, point);
+        if (code == 0 && is_new && n_params)
+            memcpy(&search->queue[search->n_queued * n_params], point, n_params * sizeof *point);
+        search->n_queued += is_new;
+    }
+    return code;
+}
+
+static int tell_known(struct search *search, const struct warm_start *warm)
+{
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < warm->n; i++) {
+        const struct warm_point *known = &warm->list[i];
+        if (known->kind == WARM_TRY)
+            continue;
+        struct observation observation = {
+            .kind = known->kind == WARM_VALUE ? OBSERVED_FINAL : OBSERVED_FAILED,
+            .trial = SEARCH_FIRST_WARM + i,
+            .point = &warm->points[i * search->space->n_params],
+            .value = known->value,
+            .step = known->step,
+        };
+        code = search_observe(search, &observation);
+    }
+    return code;
+}
+
+int search_warm_start(struct search *search, const struct warm_start *warm)
+{
+    struct keyset queued = {0};
+    int code = tell_known(search, warm);
+    if (code == 0)
+        code = make_queue(search, warm, &queued);
+    for (size_t i = 0; code == 0 && search->type->exhaustive && i < warm->n; i++) {
+        const double *point = &warm->points[i * search->space->n_params];
+        code = keyset_add(NULL, &search->warm, space_hash(search->space, point));
+    }
+    keyset_fini(&queued);
+    return code;
 }

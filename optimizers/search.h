@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "core/space.h"
 #include "core/trial.h"
+#include "core/warm_start.h"
 
 /* Search: where to sample. A plug-in is one const struct search_type and one line in optimizers/registry.c.
  *
@@ -73,6 +74,17 @@ int search_create(struct search **search, const struct plugin *plugin, const str
                   enum metric_goal goal, uint64_t seed, int64_t n_trials, int64_t n_workers, struct err *err);
 void search_destroy(struct search *search);
 const struct search_type *search_get_type(const struct search *search);
+
+/* Observations that are no trial of the experiment have numbers from here on: the points of a warm start, in
+ * their order. */
+#define SEARCH_FIRST_WARM (UINT64_C(1) << 41)
+
+/* Tells it what is known before the first trial; copies. Points with a value (in the user's own sign) and
+ * failed ones are observations; those without are the first suggestions, trials 1, 2, ..., each once and only
+ * if it is not known already. A search that does not learn begins its own sequence behind them; an exhaustive
+ * one leaves them all out of its list. Before any other call, once. Returns 0 or ERR_NOMEM; ERR_INVALID for a
+ * point that is none of this space. */
+int search_warm_start(struct search *search, const struct warm_start *warm);
 
 /* Fills point[n_params] for trial number `trial` and counts it as pending. Returns 0; ERR_EXHAUSTED: every
  * point of the space (or of the grid) has been tried or is pending; ERR_NOMEM. */

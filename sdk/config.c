@@ -194,6 +194,8 @@ int config_compile(struct spec **out, char **text, const prova_config *config)
         return rc;
     }
     rc = parse(&spec, config, false, &faults);
+    if (rc == ERR_OK)
+        rc = spec_read_warm_csv(spec, config->file, &faults);
     if (rc == ERR_OK) {
         spec->train.kind = TRAIN_FUNCTION;
         *out = spec;

@@ -41,6 +41,7 @@ static void collect(struct bench *bench)
                            : bench->exhausted_after - question.first_trial + 1;
         for (uint64_t i = 0; i < n_points; i++)
             space_default_point(points + i * space->n_params, space);
+        bench->n_answered += n_points;
         engine_suggested(bench->engine, question.key, question.first_trial, n_points, points, bench->now_ns);
         free(points);
     }

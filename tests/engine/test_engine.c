@@ -30,6 +30,24 @@ static void complete(int worker, uint64_t seq, uint64_t trial, double value)
     bench_progress(&bench, worker, seq, trial, 1, 0, value, OUTCOME_COMPLETED, value);
 }
 
+/* A search that learns is asked only as far as workers wait for it. */
+START_TEST(a_worker_that_comes_late_makes_a_search_that_learns_be_asked)
+{
+    bench_submit(&bench, 1,
+                 "name: e\ntrain: {command: [x]}\nmetric: {name: loss}\nsearch: tpe\n"
+                 "parameters: {a: {min: 0.0, max: 1.0}}\n" LIMIT(3));
+    if (_i)
+        bench_hello_for(&bench, 1, 1, 1); /* serves nothing else */
+    else
+        bench_hello(&bench, 1, 1, 0);
+    ck_assert_uint_eq(bench_assigned(&bench, 1), 1);
+    ck_assert_uint_eq(bench.n_answered, 1); /* the second point is to be made from the value of the first */
+    complete(1, 1, 1, 0.5);
+    ck_assert_uint_eq(bench_assigned(&bench, 1), 2);
+    ck_assert_uint_eq(bench.n_answered, 2);
+}
+END_TEST
+
 START_TEST(an_idle_worker_gets_a_trial_at_once)
 {
     bench_hello(&bench, 1, 1, 0);
@@ -485,6 +503,7 @@ int main(void)
     Suite *suite = suite_create("engine");
     TCase *tcase = tcase_create("events");
     tcase_add_checked_fixture(tcase, open_bench, close_bench);
+    tcase_add_loop_test(tcase, a_worker_that_comes_late_makes_a_search_that_learns_be_asked, 0, 2);
     tcase_add_test(tcase, an_idle_worker_gets_a_trial_at_once);
     tcase_add_test(tcase, a_finished_worker_gets_its_next_trial_before_the_commit);
     tcase_add_test(tcase, the_number_of_trials_is_exact);
