@@ -12,7 +12,7 @@
 
 #define SCHEDULES(X) X(full) X(asha) X(asha_stopping) X(hyperband)
 
-#define STOPPINGS(X) X(none) X(median) X(percentile) X(threshold) X(patience)
+#define STOPPINGS(X) X(none) X(median) X(percentile) X(threshold) X(patience) X(curve)
 
 #define SEARCH_EXTERN(name)   extern const struct search_type search_##name;
 #define SCHEDULE_EXTERN(name) extern const struct schedule_type schedule_##name;
