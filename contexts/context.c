@@ -111,3 +111,8 @@ int context_ended(struct context *context, uint64_t trial, enum trial_state end,
 {
     return context->type->ended(context->state, trial, end, curve, value);
 }
+
+int64_t context_next_level(const struct context *context, int64_t units)
+{
+    return context->type->next_level ? context->type->next_level(context->state, units) : INT64_MAX;
+}

@@ -49,6 +49,9 @@ struct context_type {
     enum decision (*report)(void *state, uint64_t trial, const struct curve *curve);
     /* It ended: COMPLETED, STOPPED, FAILED or PAUSED, with this value (NaN: none). */
     int (*ended)(void *state, uint64_t trial, enum trial_state end, const struct curve *curve, double value);
+    /* The least number of units above `units` at which the search hears of a trial that is under way;
+     * INT64_MAX: none. Depends on the spec alone. NULL: none. */
+    int64_t (*next_level)(const void *state, int64_t units);
 };
 
 /* Every context, one line each in context.c; by name, NULL: none. */
@@ -71,5 +74,6 @@ int context_started(struct context *context, uint64_t trial, int64_t budget);
 enum decision context_report(struct context *context, uint64_t trial, const struct curve *curve);
 int context_ended(struct context *context, uint64_t trial, enum trial_state end, const struct curve *curve,
                   double value);
+int64_t context_next_level(const struct context *context, int64_t units);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "contexts/context.h"
 #include "optimizers/registry.h"
+#include "optimizers/rung.h"
 
 /* A trial under way. */
 struct runner {
@@ -248,6 +249,13 @@ static int optimization_ended(void *state, uint64_t trial, enum trial_state end,
     return code;
 }
 
+static int64_t optimization_next_level(const void *state, int64_t units)
+{
+    const struct optimization *context = state;
+    const struct schedule_type *type = context->schedule_type;
+    return type->next_level ? type->next_level(context->schedule, units) : rung_next_doubling(units);
+}
+
 const struct context_type context_optimization = {
     .name = "optimization",
     .summary = "search for the best parameters",
@@ -258,4 +266,5 @@ const struct context_type context_optimization = {
     .started = optimization_started,
     .report = optimization_report,
     .ended = optimization_ended,
+    .next_level = optimization_next_level,
 };

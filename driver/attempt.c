@@ -34,6 +34,7 @@ struct trial *trial_create(struct engine *engine, struct experiment *experiment,
     trial->attempt = trial->first_attempt = 1;
     trial->value = (double)NAN;
     trial->created_ms = engine_wall_ms(engine);
+    trial->next_level = context_next_level(experiment->context, 0);
     memcpy(trial->point, point, n_params * sizeof(double));
     experiment->trials[number - 1] = trial;
     experiment->n_created++;
@@ -117,7 +118,22 @@ void trial_observe(struct engine *engine, struct experiment *experiment, struct 
         .point = trial->point,
         .value = trial->value,
         .step = trial->curve.n ? trial->curve.steps[trial->curve.n - 1] : 0,
+        .is_cut = trial->state == TRIAL_STOPPED,
     };
+}
+
+void trial_observe_level(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                         const struct curve *curve)
+{
+    if (!experiment->learns || curve_units(curve) < trial->next_level)
+        return;
+    trial_observe(engine, experiment, trial, OBSERVED_PARTIAL);
+    if (engine->failed)
+        return;
+    struct observation *observation = &engine->commands[engine->n_commands - 1].observation;
+    observation->value = metric_trial_value(&experiment->spec->metric, (double)NAN, curve);
+    observation->step = curve->steps[curve->n - 1];
+    trial->next_level = context_next_level(experiment->context, curve_units(curve));
 }
 
 void trial_attach(struct engine *engine, struct experiment *experiment, struct trial *trial,
@@ -251,6 +267,7 @@ void trial_forget_attempt(struct trial *trial)
     trial->n_reports = trial->n_kept;
     if (!trial->n_kept)
         trial->first_attempt = trial->attempt;
+    trial->next_level = context_next_level(trial->experiment->context, curve_units(&trial->curve));
 }
 
 /* How an attempt ended, in one piece: from its worker's last word, or from us. */
@@ -455,6 +472,7 @@ static void objective_reported(struct engine *engine, struct experiment *experim
     }
     trial->n_reports++;
     experiment->n_reports++;
+    trial_observe_level(engine, experiment, trial, &trial->curve);
     consider(engine, experiment, trial, ends);
 }
 

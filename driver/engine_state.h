@@ -41,6 +41,7 @@ struct trial {
     char *text, *log;   /* NULL: none */
     struct curve curve; /* while it is not final */
     size_t n_kept; /* of the curve: what it had when it was last paused; a lost attempt falls back to it */
+    int64_t next_level;                      /* the search hears of it when it has used so many units */
     uint64_t n_reports;                      /* of the objective: those of the curve */
     struct trial *prev, *next;               /* among its worker's, or its experiment's pending ones */
     struct trial *prev_active, *next_active; /* among its experiment's active ones */
@@ -193,8 +194,8 @@ void experiment_feed(struct engine *engine, struct experiment *experiment);
  * calls experiment_ask: before that the worker would count as one that waits, and a search that learns be
  * asked for a point too early. */
 bool experiment_start_next(struct engine *engine, struct experiment *experiment, struct worker *worker);
-/* Asks the search for as many points as workers wait for. */
-void experiment_ask(struct engine *engine, struct experiment *experiment);
+/* Asks the search for as many points as workers wait for, and so many more. */
+void experiment_ask(struct engine *engine, struct experiment *experiment, uint64_t more);
 void experiment_hungry(struct engine *engine, struct experiment *experiment, bool hungry);
 /* Stops what is active and takes `state` once that has ended. */
 void experiment_close(struct engine *engine, struct experiment *experiment, enum experiment_state state,
@@ -219,6 +220,9 @@ void trial_step(struct experiment *experiment, struct trial *trial, enum trial_s
 void trial_persist(struct engine *engine, struct experiment *experiment, struct trial *trial);
 void trial_observe(struct engine *engine, struct experiment *experiment, struct trial *trial,
                    enum observation_kind kind);
+/* The curve has a value more, its last one: tells the search if a level is reached. */
+void trial_observe_level(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                         const struct curve *curve);
 /* The attempt has no value any more: back to what the trial had before it. Call it with the new attempt's
  * number. */
 void trial_forget_attempt(struct trial *trial);

@@ -180,22 +180,14 @@ bool experiment_drop_suggestion(struct experiment *e, uint64_t number)
     return false;
 }
 
+/* Idle workers that could run its trials, its own and general ones; counted up to LOOKAHEAD. */
 static uint64_t n_waiting(const struct engine *engine, const struct experiment *e)
 {
+    const struct worker *lists[] = {e->idle, e->spec->train.kind == TRAIN_FUNCTION ? NULL : engine->idle};
     uint64_t n = 0;
-    const struct worker *worker;
-    DL_FOREACH(e->idle, worker)
-    {
-        if (++n == LOOKAHEAD)
-            return n;
-    }
-    if (e->spec->train.kind == TRAIN_FUNCTION)
-        return n;
-    DL_FOREACH(engine->idle, worker)
-    {
-        if (++n == LOOKAHEAD)
-            return n;
-    }
+    for (size_t i = 0; i < 2; i++)
+        for (const struct worker *worker = lists[i]; worker && n < LOOKAHEAD; worker = worker->next)
+            n++;
     return n;
 }
 
@@ -222,12 +214,12 @@ static uint64_t ask_range(struct engine *engine, struct experiment *e, uint64_t 
     return n;
 }
 
-void experiment_ask(struct engine *engine, struct experiment *e)
+void experiment_ask(struct engine *engine, struct experiment *e, uint64_t more)
 {
     if (e->state != EXPERIMENT_RUNNING || e->closing || !context_searches(e->context))
         return;
     uint64_t ahead = e->learns ? (uint64_t)(e->spec->workers > 1) : LOOKAHEAD;
-    uint64_t want = ahead + n_waiting(engine, e), have = e->n_ready + e->n_asked_trials;
+    uint64_t want = ahead + n_waiting(engine, e) + more, have = e->n_ready + e->n_asked_trials;
     if (have >= want || (!e->learns && have > want / 2))
         return;
     while (have < want && e->n_asked < MAX_ASKED) {
@@ -495,7 +487,7 @@ void experiment_feed(struct engine *engine, struct experiment *e)
                 break;
             peer_unpark(worker);
         }
-        experiment_ask(engine, e);
+        experiment_ask(engine, e, 0);
     }
     if (!engine->failed)
         see_if_over(engine, e);

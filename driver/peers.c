@@ -145,6 +145,39 @@ void peer_unreachable(struct engine *engine, struct id id)
     }
 }
 
+/* Fair shares: the experiment with the fewest attempts under way, the longest unserved among equals. */
+static void serve_any(struct engine *engine, struct worker *worker)
+{
+    struct experiment *served = NULL, *without = NULL; /* had nothing at hand */
+    while (!served) {
+        struct experiment *least = NULL;
+        for (struct experiment *e = engine->hungry; e; e = e->next_hungry)
+            if (e->spec->train.kind != TRAIN_FUNCTION && (!least || e->n_active < least->n_active))
+                least = e;
+        if (!least)
+            break;
+        experiment_hungry(engine, least, false);
+        if (experiment_start_next(engine, least, worker))
+            served = least;
+        else
+            DL_APPEND2(without, least, prev_hungry, next_hungry);
+    }
+    if (served) {
+        experiment_hungry(engine, served, true); /* to the end of the line */
+        experiment_ask(engine, served, 0);
+    } else {
+        park(worker, &engine->idle);
+    }
+    /* A search that learns is asked for those that wait. Where another experiment took the worker, nobody
+     * does: then for one, so that it has its turn when the next worker is free. */
+    while (without) {
+        struct experiment *e = without;
+        DL_DELETE2(without, e, prev_hungry, next_hungry);
+        experiment_hungry(engine, e, served != NULL);
+        experiment_ask(engine, e, served != NULL);
+    }
+}
+
 void peer_employ(struct engine *engine, struct worker *worker)
 {
     peer_unpark(worker);
@@ -155,31 +188,14 @@ void peer_employ(struct engine *engine, struct worker *worker)
             worker->own->state == EXPERIMENT_RUNNING && experiment_start_next(engine, worker->own, worker);
         if (!runs)
             park(worker, &worker->own->idle);
-        experiment_ask(engine, worker->own);
+        experiment_ask(engine, worker->own, 0);
         return;
     }
     if (!id_is_none(worker->wants)) {
         park(worker, &engine->unclaimed);
         return;
     }
-    /* Fair shares: the experiment with the fewest attempts under way, the longest unserved among equals. */
-    for (;;) {
-        struct experiment *least = NULL;
-        for (struct experiment *e = engine->hungry; e; e = e->next_hungry)
-            if (e->spec->train.kind != TRAIN_FUNCTION && (!least || e->n_active < least->n_active))
-                least = e;
-        if (!least)
-            break;
-        experiment_hungry(engine, least, false);
-        if (experiment_start_next(engine, least, worker)) {
-            experiment_hungry(engine, least, true); /* to the end of the line */
-            experiment_ask(engine, least);
-            return;
-        }
-    }
-    park(worker, &engine->idle);
-    for (struct experiment *e = engine->experiments; e; e = e->hh.next) /* one more waits */
-        experiment_ask(engine, e);
+    serve_any(engine, worker);
 }
 
 static void send_done(struct engine *engine, struct worker *worker, struct id experiment)

@@ -48,6 +48,15 @@ static int restore_ended(struct experiment *experiment, struct trial *trial, enu
     return context_ended(experiment->context, trial->number, state, curve ? curve : &none, trial->value);
 }
 
+/* What the search was told while the trial was under way. */
+static void observe_levels(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                           const struct curve *curve)
+{
+    for (size_t n = 1; curve && n <= curve->n && !engine->failed; n++)
+        trial_observe_level(engine, experiment, trial,
+                            &(struct curve){.n = n, .steps = curve->steps, .values = curve->values});
+}
+
 static void observe_ended(struct engine *engine, struct experiment *experiment, struct trial *trial,
                           const struct curve *curve)
 {
@@ -111,6 +120,7 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
     if (trial_state_is_final(record->state) || record->state == TRIAL_PAUSED) {
         if (restore_ended(experiment, trial, record->state, curve))
             goto no_memory;
+        observe_levels(engine, experiment, trial, curve);
         observe_ended(engine, experiment, trial, curve);
         count_result(experiment, trial);
         if (record->state == TRIAL_PAUSED && take_curve(trial, curve))
@@ -120,8 +130,10 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
             trial->done = curve ? curve_units(curve) : 0;
     } else if (record->state == TRIAL_PENDING) {
         DL_APPEND(experiment->pending, trial);
-    } else if (take_curve(trial, curve) || restore_active(engine, experiment, trial, record->state)) {
-        goto no_memory;
+    } else {
+        if (take_curve(trial, curve) || restore_active(engine, experiment, trial, record->state))
+            goto no_memory;
+        observe_levels(engine, experiment, trial, curve);
     }
     return engine->failed;
 no_memory:

@@ -235,3 +235,10 @@ int halving_ended(void *state, uint64_t trial, enum trial_state end, int64_t ste
     free(member);
     return code;
 }
+
+/* The first bracket begins with the lowest rung, and so has the rungs of all others. */
+int64_t halving_next_level(const void *state, int64_t units)
+{
+    const struct halving *halving = state;
+    return rungs_next_level(halving->brackets[0].rungs, halving->brackets[0].n_rungs, units);
+}

@@ -33,5 +33,6 @@ void halving_next(struct plan *plan, void *halving);
 int halving_started(void *halving, uint64_t trial, int64_t budget);
 enum decision halving_report(void *halving, uint64_t trial, int64_t step, double value);
 int halving_ended(void *halving, uint64_t trial, enum trial_state end, int64_t step, double value);
+int64_t halving_next_level(const void *halving, int64_t units);
 
 #endif

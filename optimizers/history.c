@@ -1,4 +1,4 @@
-/* Records of trials in order of merit. */
+/* Records of trials, level by level in order of merit. */
 #include "optimizers/history.h"
 
 #include <math.h>
@@ -69,6 +69,15 @@ int history_init(struct history *history, const struct space *space)
     return code;
 }
 
+static void family_fini(struct family *family)
+{
+    free(family->dims);
+    free(family->settled.records);
+    free(family->pending.records);
+    for (size_t k = 0; k < HISTORY_LEVELS; k++)
+        free(family->levels[k].records);
+}
+
 void history_fini(struct history *history)
 {
     struct trial_index *entry, *next;
@@ -77,13 +86,14 @@ void history_fini(struct history *history)
         HASH_DEL(history->index, entry);
         free(entry);
     }
-    for (size_t i = 0; i < history->n_families; i++) {
-        free(history->families[i].dims);
-        free(history->families[i].ranked);
-    }
+    for (size_t i = 0; history->families && i <= history->n_families; i++)
+        family_fini(&history->families[i]);
+    for (size_t i = 0; i < history->n; i++)
+        free(history->records[i].readings);
     free(history->families);
     free(history->records);
     free(history->units);
+    free(history->scratch);
     *history = (struct history){0};
 }
 
@@ -92,22 +102,44 @@ const double *history_unit(const struct history *history, size_t record)
     return &history->units[record * history->space->n_dims];
 }
 
-static bool is_before(const struct seen *a, const struct seen *b)
+const struct family *history_all(const struct history *history)
 {
-    if (a->class != b->class)
-        return a->class < b->class;
-    if (a->class == RECORD_VALUED && a->value != b->value)
-        return a->value < b->value;
+    return &history->families[history->n_families];
+}
+
+static const struct reading *find_reading(const struct seen *record, int level)
+{
+    for (size_t i = 0; i < record->n_readings; i++)
+        if (record->readings[i].level == level)
+            return &record->readings[i];
+    return NULL;
+}
+
+static bool is_beyond(const struct seen *record, int level)
+{
+    return record->n_readings && record->readings[record->n_readings - 1].level > level;
+}
+
+/* Lists: by trial number (level < 0), or by the value at a level. */
+
+static bool is_before(const struct seen *a, const struct seen *b, int level)
+{
+    if (level >= 0) {
+        double x = find_reading(a, level)->value, y = find_reading(b, level)->value;
+        if (x != y)
+            return x < y;
+    }
     return a->trial < b->trial;
 }
 
-/* Where a record stands or belongs in a family's list. */
-static size_t find_rank(const struct history *history, const struct family *family, const struct seen *record)
+/* Where a record stands or belongs. */
+static size_t find_place(const struct history *history, const struct record_list *list, int level,
+                         const struct seen *record)
 {
-    size_t low = 0, high = family->n;
+    size_t low = 0, high = list->n;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (is_before(&history->records[family->ranked[middle]], record))
+        if (is_before(&history->records[list->records[middle]], record, level))
             low = middle + 1;
         else
             high = middle;
@@ -115,29 +147,66 @@ static size_t find_rank(const struct history *history, const struct family *fami
     return low;
 }
 
-static bool is_active(const struct history *history, const struct family *family, const double *point)
+size_t history_place(const struct history *history, const struct record_list *list, uint32_t record)
 {
-    return !isnan(point[history->space->dim_param[family->dims[0]]]);
+    return find_place(history, list, -1, &history->records[record]);
 }
 
-static void remove_ranked(const struct history *history, struct family *family, uint32_t record)
+static void list_remove(const struct history *history, struct record_list *list, int level, uint32_t record)
 {
-    const struct seen *seen = &history->records[record];
-    size_t rank = find_rank(history, family, seen);
-    memmove(&family->ranked[rank], &family->ranked[rank + 1], (--family->n - rank) * sizeof *family->ranked);
-    family->n_valued -= seen->class == RECORD_VALUED;
-    family->n_pending -= seen->class == RECORD_PENDING;
+    size_t place = find_place(history, list, level, &history->records[record]);
+    memmove(&list->records[place], &list->records[place + 1], (--list->n - place) * sizeof *list->records);
 }
 
 /* There is room. */
-static void insert_ranked(const struct history *history, struct family *family, uint32_t record)
+static void list_insert(const struct history *history, struct record_list *list, int level, uint32_t record)
+{
+    size_t place = find_place(history, list, level, &history->records[record]);
+    memmove(&list->records[place + 1], &list->records[place], (list->n++ - place) * sizeof *list->records);
+    list->records[place] = record;
+}
+
+static int list_reserve(struct record_list *list)
+{
+    if (list->n < list->capacity)
+        return 0;
+    size_t capacity = list->capacity ? 2 * list->capacity : 64;
+    uint32_t *records = realloc(list->records, capacity * sizeof *records);
+    if (!records)
+        return ERR_NOMEM;
+    list->records = records;
+    list->capacity = capacity;
+    return 0;
+}
+
+static bool is_active(const struct history *history, const struct family *family, const double *point)
+{
+    return !family->n_dims || !isnan(point[history->space->dim_param[family->dims[0]]]);
+}
+
+/* Takes a record out of all lists of a family, and puts it into them: as it is now. */
+static void withdraw(const struct history *history, struct family *family, uint32_t record)
 {
     const struct seen *seen = &history->records[record];
-    size_t rank = find_rank(history, family, seen);
-    memmove(&family->ranked[rank + 1], &family->ranked[rank], (family->n++ - rank) * sizeof *family->ranked);
-    family->ranked[rank] = record;
+    for (size_t i = 0; i < seen->n_readings; i++) {
+        int level = seen->readings[i].level;
+        list_remove(history, &family->levels[level], level, record);
+        family->n_beyond[level] -= is_beyond(seen, level);
+    }
+    list_remove(history, seen->class == RECORD_PENDING ? &family->pending : &family->settled, -1, record);
+    family->n_valued -= seen->class == RECORD_VALUED;
+}
+
+static void enter(const struct history *history, struct family *family, uint32_t record)
+{
+    const struct seen *seen = &history->records[record];
+    for (size_t i = 0; i < seen->n_readings; i++) {
+        int level = seen->readings[i].level;
+        list_insert(history, &family->levels[level], level, record);
+        family->n_beyond[level] += is_beyond(seen, level);
+    }
+    list_insert(history, seen->class == RECORD_PENDING ? &family->pending : &family->settled, -1, record);
     family->n_valued += seen->class == RECORD_VALUED;
-    family->n_pending += seen->class == RECORD_PENDING;
 }
 
 static int reserve_records(struct history *history)
@@ -153,32 +222,37 @@ static int reserve_records(struct history *history)
     if (!units)
         return ERR_NOMEM;
     history->units = units;
+    uint32_t *scratch = realloc(history->scratch, 2 * capacity * sizeof *scratch);
+    if (!scratch)
+        return ERR_NOMEM;
+    history->scratch = scratch;
     history->capacity = capacity;
     return 0;
 }
 
-static int reserve_ranked(struct history *history, const double *point)
+/* Room for one record more in the lists of its families that it may come into. */
+static int reserve_lists(struct history *history, const double *point, int level)
 {
-    for (size_t i = 0; i < history->n_families; i++) {
+    int code = 0;
+    for (size_t i = 0; i <= history->n_families && code == 0; i++) {
         struct family *family = &history->families[i];
-        if (family->n < family->capacity || !is_active(history, family, point))
+        if (!is_active(history, family, point))
             continue;
-        size_t capacity = family->capacity ? 2 * family->capacity : 64;
-        uint32_t *ranked = realloc(family->ranked, capacity * sizeof *ranked);
-        if (!ranked)
-            return ERR_NOMEM;
-        family->ranked = ranked;
-        family->capacity = capacity;
+        code = list_reserve(&family->settled);
+        if (code == 0)
+            code = list_reserve(&family->pending);
+        if (code == 0 && level >= 0)
+            code = list_reserve(&family->levels[level]);
     }
-    return 0;
+    return code;
 }
 
-/* A new record of that trial, in no list yet. */
-static int add_record(uint32_t *record, struct history *history, const struct observation *observation)
+/* A new record of that trial, PENDING and in no list yet. */
+static int add_record(struct history *history, const struct observation *observation)
 {
     const struct space *space = history->space;
     struct trial_index *entry = calloc(1, sizeof *entry);
-    if (!entry || reserve_records(history) < 0 || reserve_ranked(history, observation->point) < 0) {
+    if (!entry || reserve_records(history) < 0) {
         free(entry);
         return ERR_NOMEM;
     }
@@ -189,55 +263,193 @@ static int add_record(uint32_t *record, struct history *history, const struct ob
         if (space->params[space->dim_param[j]].type == PARAM_CATEGORICAL && !isnan(value))
             unit[j] = value;
     }
-    *record = (uint32_t)history->n;
     entry->trial = observation->trial;
-    entry->record = *record;
+    entry->record = (uint32_t)history->n;
     HASH_ADD(hh, history->index, trial, sizeof entry->trial, entry);
     if (!entry->hh.tbl) {
         free(entry);
         return ERR_NOMEM;
     }
-    history->n++;
+    history->records[history->n++] =
+        (struct seen){.trial = observation->trial, .class = RECORD_PENDING, .value = NAN};
     return 0;
 }
 
-static struct seen judge(const struct observation *observation)
+/* The level of what is told of a record; -1: none, or none that is not known better. */
+static int level_of(const struct observation *observation, const struct seen *seen)
+{
+    if (observation->kind != OBSERVED_PARTIAL && observation->kind != OBSERVED_FINAL)
+        return -1;
+    if (observation->kind == OBSERVED_FINAL && !observation->is_cut)
+        return HISTORY_WHOLE;
+    if (observation->kind == OBSERVED_FINAL && seen->n_readings)
+        return -1;
+    int level = 0;
+    while (level + 1 < HISTORY_WHOLE && observation->step >= (INT64_C(2) << level) - 1) /* units: step + 1 */
+        level++;
+    return level;
+}
+
+/* Room for one reading more. */
+static int reserve_readings(struct seen *seen)
+{
+    if (seen->n_readings < seen->capacity_readings)
+        return 0;
+    size_t capacity = seen->capacity_readings ? 2 * seen->capacity_readings : 1;
+    struct reading *readings = realloc(seen->readings, capacity * sizeof *readings);
+    if (!readings)
+        return ERR_NOMEM;
+    seen->readings = readings;
+    seen->capacity_readings = capacity;
+    return 0;
+}
+
+/* There is room. What stands at this step or after it was of a run that is gone. */
+static void add_reading(struct seen *seen, const struct observation *observation, int level)
+{
+    size_t n = seen->n_readings;
+    while (n > 0 && level < HISTORY_WHOLE && seen->readings[n - 1].step >= observation->step)
+        n--;
+    if (n == 0 || seen->readings[n - 1].level < level)
+        seen->readings[n++] =
+            (struct reading){.level = level, .step = observation->step, .value = observation->value};
+    seen->n_readings = n;
+}
+
+static void update(struct seen *seen, const struct observation *observation, int level)
 {
     static const enum record_class classes[] = {[OBSERVED_PENDING] = RECORD_PENDING,
                                                 [OBSERVED_PARTIAL] = RECORD_VALUED,
                                                 [OBSERVED_FINAL] = RECORD_VALUED,
                                                 [OBSERVED_FAILED] = RECORD_FAILED};
-    return (struct seen){.trial = observation->trial,
-                         .class = classes[observation->kind],
-                         .value = observation->value,
-                         .step = observation->step};
+    seen->class = classes[observation->kind];
+    seen->value = observation->value;
+    seen->step = observation->step;
+    if (seen->class == RECORD_FAILED)
+        seen->n_readings = 0;
+    if (level >= 0)
+        add_reading(seen, observation, level);
+}
+
+static bool has_ended(const struct seen *seen)
+{
+    return seen->class == RECORD_FAILED || find_reading(seen, HISTORY_WHOLE);
+}
+
+/* A record that exists is in lists, so there must be room there first. */
+static int add_pending(struct history *history, const struct observation *observation)
+{
+    uint32_t record = (uint32_t)history->n;
+    int code = reserve_lists(history, observation->point, -1);
+    if (code == 0)
+        code = add_record(history, observation);
+    for (size_t i = 0; code == 0 && i <= history->n_families; i++)
+        if (is_active(history, &history->families[i], observation->point))
+            enter(history, &history->families[i], record);
+    return code;
+}
+
+/* Something new of a record that exists. */
+static int change(struct history *history, uint32_t record, const struct observation *observation)
+{
+    struct seen *seen = &history->records[record];
+    int level = level_of(observation, seen);
+    int code = reserve_lists(history, observation->point, level);
+    if (code == 0 && level >= 0)
+        code = reserve_readings(seen);
+    if (code < 0)
+        return code;
+    for (size_t i = 0; i <= history->n_families; i++)
+        if (is_active(history, &history->families[i], observation->point))
+            withdraw(history, &history->families[i], record);
+    history->n_valued -= seen->class == RECORD_VALUED;
+    update(seen, observation, level);
+    history->n_valued += seen->class == RECORD_VALUED;
+    for (size_t i = 0; i <= history->n_families; i++)
+        if (is_active(history, &history->families[i], observation->point))
+            enter(history, &history->families[i], record);
+    return 0;
 }
 
 int history_observe(struct history *history, const struct observation *observation)
 {
     struct trial_index *entry;
-    struct seen seen = judge(observation);
-    uint32_t record;
     HASH_FIND(hh, history->index, &observation->trial, sizeof observation->trial, entry);
-    if (entry) {
-        record = entry->record;
-        if (seen.class == RECORD_PENDING)
-            return 0; /* more is known already */
-        for (size_t i = 0; i < history->n_families; i++) {
-            if (is_active(history, &history->families[i], observation->point))
-                remove_ranked(history, &history->families[i], record);
+    if (!entry) {
+        uint32_t record = (uint32_t)history->n;
+        int code = add_pending(history, observation);
+        return code < 0 || observation->kind == OBSERVED_PENDING ? code
+                                                                 : change(history, record, observation);
+    }
+    if (observation->kind == OBSERVED_PENDING)
+        return 0; /* it, or more, is known already */
+    if (observation->kind == OBSERVED_PARTIAL && has_ended(&history->records[entry->record]))
+        return 0;
+    return change(history, entry->record, observation);
+}
+
+/* The order of what lies above a level: the first records of it, and how many there are in all. */
+struct order {
+    uint32_t *records;
+    size_t n, total;
+};
+
+/* Takes records of `above` up to the next one that has a reading at the level, and that one. */
+static void take_next(struct order *merged, size_t want, const struct history *history,
+                      const struct order *above, size_t *taken, int level)
+{
+    while (*taken < above->n && merged->n < want) {
+        uint32_t record = above->records[(*taken)++];
+        merged->records[merged->n++] = record;
+        if (find_reading(&history->records[record], level))
+            break;
+    }
+}
+
+/* Takes those without a reading at the level, until `share` of all above have been taken. */
+static void take_share(struct order *merged, size_t want, const struct history *history,
+                       const struct order *above, size_t *taken, int level, double share)
+{
+    while (*taken < above->n && merged->n < want && (double)*taken < share * (double)above->total &&
+           !find_reading(&history->records[above->records[*taken]], level))
+        merged->records[merged->n++] = above->records[(*taken)++];
+}
+
+static void merge_level(struct order *merged, size_t want, const struct history *history,
+                        const struct order *above, const struct record_list *list, int level)
+{
+    size_t taken = 0;
+    merged->n = 0;
+    for (size_t i = 0; i < list->n && merged->n < want; i++) {
+        if (is_beyond(&history->records[list->records[i]], level)) {
+            take_next(merged, want, history, above, &taken, level);
+            continue;
         }
-        history->n_valued -= history->records[record].class == RECORD_VALUED;
-    } else {
-        int code = add_record(&record, history, observation);
-        if (code < 0)
-            return code;
+        take_share(merged, want, history, above, &taken, level, ((double)i + 0.5) / (double)list->n);
+        if (merged->n < want)
+            merged->records[merged->n++] = list->records[i];
     }
-    history->records[record] = seen;
-    history->n_valued += seen.class == RECORD_VALUED;
-    for (size_t i = 0; i < history->n_families; i++) {
-        if (is_active(history, &history->families[i], observation->point))
-            insert_ranked(history, &history->families[i], record);
+    while (taken < above->n && merged->n < want)
+        merged->records[merged->n++] = above->records[taken++];
+}
+
+size_t history_best(uint32_t *best, const struct history *history, const struct family *family, size_t want)
+{
+    if (want > family->n_valued)
+        want = family->n_valued;
+    struct order above = {.records = history->scratch},
+                 merged = {.records = history->scratch ? history->scratch + history->capacity : NULL};
+    for (int level = HISTORY_WHOLE; level >= 0; level--) {
+        const struct record_list *list = &family->levels[level];
+        if (!list->n)
+            continue;
+        merge_level(&merged, want, history, &above, list, level);
+        merged.total = above.total + list->n - family->n_beyond[level];
+        struct order swapped = above;
+        above = merged;
+        merged = swapped;
     }
-    return 0;
+    for (size_t i = 0; i < above.n; i++)
+        best[i] = above.records[i];
+    return above.n;
 }

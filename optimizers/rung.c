@@ -98,6 +98,22 @@ size_t rung_n(const struct rung *rung)
     return rung->top.n + rung->rest.n;
 }
 
+int64_t rungs_next_level(const struct rung *rungs, size_t n, int64_t units)
+{
+    for (size_t k = 0; k + 1 < n; k++)
+        if (rungs[k].budget > units)
+            return rungs[k].budget;
+    return INT64_MAX;
+}
+
+int64_t rung_next_doubling(int64_t units)
+{
+    int64_t level = 1;
+    while (level <= units && level <= INT64_MAX / 2)
+        level *= 2;
+    return level > units ? level : INT64_MAX;
+}
+
 int rung_add(struct rung *rung, struct ranked item)
 {
     if (reserve(&rung->top) < 0 || reserve(&rung->rest) < 0)

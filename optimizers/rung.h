@@ -34,6 +34,11 @@ void rungs_destroy(struct rung *rungs, size_t n);
 /* Units used when a report at this step has come: steps count from 0. */
 int64_t rung_units(int64_t step);
 
+/* The least budget above `units` of all rungs but the last, whose trials have ended; INT64_MAX: none. */
+int64_t rungs_next_level(const struct rung *rungs, size_t n, int64_t units);
+/* The same where there are no rungs: the least power of two above `units`. */
+int64_t rung_next_doubling(int64_t units);
+
 /* Trial `item` has reached the rung. Returns 0 or ERR_NOMEM. O(log n). */
 int rung_add(struct rung *rung, struct ranked item);
 size_t rung_n(const struct rung *rung);

@@ -51,6 +51,9 @@ struct schedule_type {
     enum decision (*report)(void *state, uint64_t trial, int64_t step, double value);
     /* It ended: state COMPLETED, STOPPED, FAILED or PAUSED; value NaN if none. */
     int (*ended)(void *state, uint64_t trial, enum trial_state end, int64_t step, double value);
+    /* Optional. Levels: the least number of units above `units` at which trials are compared, for searches
+     * that learn from curves; INT64_MAX: none. Depends on the options alone. NULL: 1, 2, 4, 8, ... */
+    int64_t (*next_level)(const void *state, int64_t units);
 };
 
 #endif

@@ -69,4 +69,5 @@ const struct schedule_type schedule_asha = {
     .started = halving_started,
     .report = halving_report,
     .ended = halving_ended,
+    .next_level = halving_next_level,
 };

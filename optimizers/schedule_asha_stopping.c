@@ -154,6 +154,12 @@ static int asha_ended(void *state, uint64_t trial, enum trial_state end, int64_t
     return 0;
 }
 
+static int64_t asha_next_level(const void *state, int64_t units)
+{
+    const struct asha *schedule = state;
+    return rungs_next_level(schedule->rungs, schedule->n_rungs, units);
+}
+
 const struct schedule_type schedule_asha_stopping = {
     .name = "asha-stopping",
     .summary = "stops trials that are not among the best 1/eta at growing budgets",
@@ -167,4 +173,5 @@ const struct schedule_type schedule_asha_stopping = {
     .started = asha_started,
     .report = asha_report,
     .ended = asha_ended,
+    .next_level = asha_next_level,
 };

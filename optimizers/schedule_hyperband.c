@@ -102,4 +102,5 @@ const struct schedule_type schedule_hyperband = {
     .started = halving_started,
     .report = halving_report,
     .ended = halving_ended,
+    .next_level = halving_next_level,
 };

@@ -30,7 +30,8 @@ struct observation {
     uint64_t trial;      /* its number, from 1 */
     const double *point; /* [n_params] */
     double value;        /* finite, minimised; of PARTIAL and FINAL */
-    int64_t step;        /* resource units used; of PARTIAL and FINAL */
+    int64_t step;        /* at which it was reported, from 0; of PARTIAL and FINAL */
+    bool is_cut;         /* of FINAL: it was stopped early, so the value is not that of a whole training */
 };
 
 struct search_setup {
@@ -61,8 +62,10 @@ struct search_type {
      * refused as repeats. Returns 0; ERR_EXHAUSTED when it has no point left; ERR_NOMEM. */
     int (*suggest)(double *point, void *state, uint64_t trial, unsigned again, struct err *err);
     /* Optional: a search that does not learn may leave it NULL. Every suggested point comes back once as
-     * PENDING, then any number of times as PARTIAL, then once as FINAL or FAILED; points from elsewhere (warm
-     * start, ask and tell) may come as FINAL at once. Returns 0 or ERR_NOMEM. */
+     * PENDING, then as PARTIAL at the schedule's levels (struct schedule_type; by ask and tell at any steps),
+     * steps ascending, then once as FINAL or FAILED. A step below the last one means that the trial began
+     * anew. Points from elsewhere (warm start, ask and tell) may come as FINAL at once. optimizers/history
+     * makes one order of it all. Returns 0 or ERR_NOMEM. */
     int (*observe)(void *state, const struct observation *observation);
 };
 

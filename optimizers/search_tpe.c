@@ -75,6 +75,7 @@ struct tpe {
     uint64_t seed;
     struct history history;
     struct parzen good, bad;
+    uint32_t best_records[MAX_GOOD];       /* of the family at hand */
     int64_t n_candidates;                  /* of this suggestion */
     struct parzen_dim *dims;               /* [n_dims] of the coordinates at hand */
     double *unit, *candidate, *best, *row; /* [n_dims] scratch */
@@ -145,35 +146,63 @@ static struct parzen_dim describe(const struct param *param)
     return (struct parzen_dim){.cell = isinf(n) ? 0 : 1 / n};
 }
 
-/* Adds record `rank` of the family to an estimator of these coordinates. */
-static void add_record(struct tpe *tpe, struct parzen *parzen, const struct family *family, size_t rank,
-                       const size_t *dims, size_t n_dims)
+/* Adds a record to an estimator of these coordinates. */
+static void add_record(struct tpe *tpe, struct parzen *parzen, uint32_t record, const size_t *dims,
+                       size_t n_dims)
 {
-    const double *unit = history_unit(&tpe->history, family->ranked[rank]);
+    const double *unit = history_unit(&tpe->history, record);
     for (size_t j = 0; j < n_dims; j++)
         tpe->row[j] = unit[dims[j]];
     parzen_add(parzen, tpe->row);
 }
 
+static int compare_records(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Where the best records of the family stand in its list of the settled ones, ascending. */
+static void find_places(uint32_t *places, const struct tpe *tpe, const struct family *family, size_t n_good)
+{
+    for (size_t i = 0; i < n_good; i++)
+        places[i] = (uint32_t)history_place(&tpe->history, &family->settled, tpe->best_records[i]);
+    qsort(places, n_good, sizeof *places, compare_records);
+}
+
+/* g: of all settled records but those at `places` some, evenly spread, and the newest of the pending. */
+static void add_bad(struct tpe *tpe, const struct family *family, const uint32_t *places, size_t n_good,
+                    const size_t *dims, size_t n_dims)
+{
+    size_t n_bad = family->settled.n - n_good;
+    size_t max = tpe->options.multivariate ? MAX_BAD : MAX_BAD_SINGLE;
+    size_t n_taken = n_bad < max ? n_bad : max, skipped = 0;
+    for (size_t i = 0; i < n_taken; i++) {
+        size_t k = (2 * i + 1) * n_bad / (2 * n_taken); /* the k-th that is not good */
+        while (skipped < n_good && places[skipped] <= k + skipped)
+            skipped++;
+        add_record(tpe, &tpe->bad, family->settled.records[k + skipped], dims, n_dims);
+    }
+    size_t n_pending = family->pending.n < MAX_PENDING ? family->pending.n : MAX_PENDING;
+    for (size_t i = 0; i < n_pending; i++)
+        add_record(tpe, &tpe->bad, family->pending.records[family->pending.n - 1 - i], dims, n_dims);
+}
+
 /* l and g for these coordinates of a family. */
 static void build(struct tpe *tpe, const struct family *family, const size_t *dims, size_t n_dims)
 {
+    uint32_t places[MAX_GOOD];
     double want = ceil(tpe->options.gamma * (double)family->n_valued);
-    size_t n_good = want > MAX_GOOD ? MAX_GOOD : (size_t)want;
-    size_t n_settled = family->n - family->n_pending, n_bad = n_settled - n_good;
-    size_t max_bad = tpe->options.multivariate ? MAX_BAD : MAX_BAD_SINGLE;
-    size_t n_taken = n_bad < max_bad ? n_bad : max_bad;
-    size_t n_pending = family->n_pending < MAX_PENDING ? family->n_pending : MAX_PENDING;
+    size_t n_good =
+        history_best(tpe->best_records, &tpe->history, family, want > MAX_GOOD ? MAX_GOOD : (size_t)want);
+    find_places(places, tpe, family, n_good);
     for (size_t j = 0; j < n_dims; j++)
         tpe->dims[j] = describe(&tpe->space->params[tpe->space->dim_param[dims[j]]]);
     parzen_begin(&tpe->good, tpe->dims, n_dims);
     parzen_begin(&tpe->bad, tpe->dims, n_dims);
     for (size_t i = 0; i < n_good; i++)
-        add_record(tpe, &tpe->good, family, i, dims, n_dims);
-    for (size_t i = 0; i < n_taken; i++)
-        add_record(tpe, &tpe->bad, family, n_good + (2 * i + 1) * n_bad / (2 * n_taken), dims, n_dims);
-    for (size_t i = 0; i < n_pending; i++) /* the newest */
-        add_record(tpe, &tpe->bad, family, family->n - 1 - i, dims, n_dims);
+        add_record(tpe, &tpe->good, tpe->best_records[i], dims, n_dims);
+    add_bad(tpe, family, places, n_good, dims, n_dims);
     parzen_finish(&tpe->good, tpe->options.multivariate);
     parzen_finish(&tpe->bad, tpe->options.multivariate);
 }

@@ -1,6 +1,7 @@
 /* The engine, event by event. Worker 1, 2, ... are general workers unless a test says otherwise; experiment 1
  * is the one of the sweep below. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <check.h>
@@ -498,6 +499,82 @@ START_TEST(what_happens_is_kept_as_events)
 }
 END_TEST
 
+/* The PARTIALs of the last event. */
+static size_t n_partial(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bench.n_commands; i++)
+        n += bench.commands[i].kind == COMMAND_OBSERVE &&
+             bench.commands[i].observation.kind == OBSERVED_PARTIAL;
+    return n;
+}
+
+static const struct {
+    const char *rules;
+    uint64_t levels; /* bit s: step s is told */
+} levels[] = {
+    {"search: tpe\nschedule: {name: asha-stopping, min_budget: 2, max_budget: 18, eta: 3}\n",
+     1u << 1 | 1u << 5},
+    {"search: tpe\n", 1u << 0 | 1u << 1 | 1u << 3 | 1u << 7 | 1u << 15},
+    {"search: random\n", 0},
+};
+
+START_TEST(a_search_that_learns_hears_of_every_level)
+{
+    char sweep[1024];
+    (void)snprintf(sweep, sizeof sweep,
+                   "name: e\ntrain: {command: [x]}\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: "
+                   "1.0}}\nseed: 1\n%s",
+                   levels[_i].rules);
+    bench_submit(&bench, 1, sweep);
+    bench_hello(&bench, 1, 1, 0);
+    for (int64_t step = 0; step < 18; step++) {
+        bench_progress(&bench, 1, (uint64_t)step + 1, 1, 1, step, 5 - (double)step, OUTCOME_NONE,
+                       (double)NAN);
+        ck_assert_uint_eq(n_partial(), levels[_i].levels >> step & 1);
+        if (n_partial()) {
+            const struct observation *told = &bench_command(&bench, COMMAND_OBSERVE)->observation;
+            ck_assert_int_eq(told->step, step);
+            ck_assert_double_eq(told->value, 5 - (double)step);
+        }
+    }
+    bench_progress(&bench, 1, 19, 1, 1, -1, 0, OUTCOME_COMPLETED, 3);
+    ck_assert_uint_eq(n_partial(), 0);
+}
+END_TEST
+
+START_TEST(an_experiment_whose_search_learns_gets_its_share_beside_one_that_needs_no_asking)
+{
+    bench_submit(&bench, 1, SWEEP);
+    bench_submit(
+        &bench, 2,
+        "name: f\ntrain: {command: [x]}\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: 1.0}}\n"
+        "search: tpe\nseed: 1\n");
+    for (int w = 1; w <= 4; w++)
+        bench_hello(&bench, w, 1, 0);
+    for (int w = 1; w <= 4; w++)
+        bench_progress(&bench, w, 1, (uint64_t)w, 1, -1, 0, OUTCOME_LOST, (double)NAN);
+    ck_assert_uint_ge(bench_status(&bench, 2).n_running, 1);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_running + bench_status(&bench, 2).n_running, 4);
+}
+END_TEST
+
+START_TEST(a_new_attempt_is_heard_of_from_its_first_level)
+{
+    bench_submit(
+        &bench, 1,
+        "name: e\ntrain: {command: [x]}\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: 1.0}}\n"
+        "search: tpe\nseed: 1\nlimits: {trials: 1}\n");
+    bench_hello(&bench, 1, 1, 0);
+    bench_progress(&bench, 1, 1, 1, 1, 9, 0.5, OUTCOME_NONE, (double)NAN);
+    ck_assert_uint_eq(n_partial(), 1);
+    bench_progress(&bench, 1, 2, 1, 1, -1, 0, OUTCOME_LOST, (double)NAN);
+    ck_assert_uint_eq(bench_assigned(&bench, 1), 1);
+    bench_progress(&bench, 1, 3, 1, 2, 0, 0.5, OUTCOME_NONE, (double)NAN);
+    ck_assert_uint_eq(n_partial(), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -538,6 +615,10 @@ int main(void)
     tcase_add_test(tcase, a_complete_experiment_is_not_resumed);
     tcase_add_test(tcase, of_equal_trials_the_first_is_the_best);
     tcase_add_test(tcase, what_happens_is_kept_as_events);
+    tcase_add_loop_test(tcase, a_search_that_learns_hears_of_every_level, 0,
+                        (int)(sizeof levels / sizeof *levels));
+    tcase_add_test(tcase, an_experiment_whose_search_learns_gets_its_share_beside_one_that_needs_no_asking);
+    tcase_add_test(tcase, a_new_attempt_is_heard_of_from_its_first_level);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, heap_tests());
     SRunner *runner = srunner_create(suite);

@@ -1,6 +1,7 @@
 /* Parzen estimators and the search by them. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ START_TEST(draws_follow_the_density)
 }
 END_TEST
 
-START_TEST(history_ranks_valued_failed_pending)
+START_TEST(history_keeps_valued_failed_and_pending_apart)
 {
     struct space *space = test_space_named("one double");
     struct history history;
@@ -99,7 +100,6 @@ START_TEST(history_ranks_valued_failed_pending)
         {.kind = OBSERVED_PENDING, .trial = 3},
         {.kind = OBSERVED_FINAL, .trial = 5, .value = 5},
     };
-    static const uint64_t want[] = {3, 4, 5, 1, 2};
     double point = 1;
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         struct observation observation = told[i];
@@ -107,11 +107,98 @@ START_TEST(history_ranks_valued_failed_pending)
         ck_assert_int_eq(history_observe(&history, &observation), 0);
     }
     const struct family *family = &history.families[0];
-    ck_assert_uint_eq(family->n, 5);
+    uint32_t best[5];
+    ck_assert_uint_eq(family->settled.n, 4);
     ck_assert_uint_eq(family->n_valued, 3);
-    ck_assert_uint_eq(family->n_pending, 1);
+    ck_assert_uint_eq(family->pending.n, 1);
+    ck_assert_uint_eq(history.records[family->pending.records[0]].trial, 2);
+    ck_assert_uint_eq(history_best(best, &history, family, 5), 3);
+    static const uint64_t want[] = {4, 3, 5}; /* nothing compares 3 with the others: in the middle */
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(history.records[best[i]].trial, want[i]);
+    history_fini(&history);
+    space_destroy(space);
+}
+END_TEST
+
+static const struct {
+    const char *text; /* trial, step and value of what is told; step -1: the end */
+    const char *want; /* trials, the best first */
+} orders[] = {
+    /* Those that went on divide their places anew: 2 and 3 swap, 1 and 4 stay. */
+    {"1 0 .1  2 0 .2  3 0 .3  4 0 .4  2 2 .9  3 2 .5", "1 3 2 4"},
+    /* Over three levels: 5 of the four that went on, and 2 of those that ended. */
+    {"1 0 .1  2 0 .2  3 0 .3  4 0 .4  5 0 .5  6 0 .6  1 2 .5  2 2 .4  5 2 .3  6 2 .2  2 -1 .1  5 -1 .2",
+     "6 2 3 4 5 1"},
+    /* Values at different levels are not compared. */
+    {"1 0 9  2 0 8  2 8 99", "2 1"},
+    /* A trial that was never told at the level keeps its place among those above. */
+    {"1 0 .1  2 0 .2  1 2 5  2 2 7  3 -1 6  2 -1 8  1 -1 4", "1 3 2"},
+    /* Trials of which nothing is known in common: the shares of the groups are mixed. */
+    {"1 -1 1  2 -1 2  3 0 7  4 0 8", "1 3 2 4"},
+    /* In the same octave the lower step counts; a lower step means that the trial began anew. */
+    {"1 3 .5  1 5 .1  2 3 .4", "2 1"},
+    {"1 0 .5  1 2 .1  2 0 .6  1 0 .7", "2 1"},
+};
+
+START_TEST(levels_make_one_order)
+{
+    struct space *space = test_space_named("one double");
+    struct history history;
+    ck_assert_int_eq(history_init(&history, space), 0);
+    double point = 1;
+    char *next = (char *)(uintptr_t)orders[_i].text, got[64] = "";
+    while (*next) {
+        struct observation told = {.trial = strtoull(next, &next, 10), .point = &point};
+        told.step = strtoll(next, &next, 10);
+        told.value = strtod(next, &next);
+        told.kind = told.step < 0 ? OBSERVED_FINAL : OBSERVED_PARTIAL;
+        ck_assert_int_eq(history_observe(&history, &told), 0);
+    }
+    for (size_t want = 1; want <= history.n; want++) {
+        uint32_t best[8];
+        size_t n = history_best(best, &history, history_all(&history), want);
+        ck_assert_uint_eq(n, want);
+        got[0] = 0;
+        for (size_t i = 0; i < n; i++)
+            (void)snprintf(got + strlen(got), sizeof got - strlen(got), i ? " %llu" : "%llu",
+                           (unsigned long long)history.records[best[i]].trial);
+        ck_assert_msg(strncmp(got, orders[_i].want, strlen(got)) == 0, "%s, not %s", got, orders[_i].want);
+    }
+    ck_assert_str_eq(got, orders[_i].want);
+    history_fini(&history);
+    space_destroy(space);
+}
+END_TEST
+
+START_TEST(a_trial_that_was_cut_is_no_whole_one)
+{
+    struct space *space = test_space_named("one double");
+    struct history history;
+    uint32_t best[2];
+    double point = 1;
+    struct observation told[] = {
+        {.kind = OBSERVED_PARTIAL, .trial = 1, .point = &point, .value = 2, .step = 0},
+        {.kind = OBSERVED_FINAL, .trial = 1, .point = &point, .value = 1, .step = 4, .is_cut = true},
+        {.kind = OBSERVED_PARTIAL, .trial = 2, .point = &point, .value = 3, .step = 0},
+        {.kind = OBSERVED_FINAL, .trial = 2, .point = &point, .value = 5, .step = 8},
+        {.kind = OBSERVED_FINAL, .trial = 3, .point = &point, .value = 1, .step = 4, .is_cut = true},
+    };
+    ck_assert_int_eq(history_init(&history, space), 0);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(history_observe(&history, &told[i]), 0);
+    ck_assert_uint_eq(history_best(best, &history, history_all(&history), 1), 1);
+    ck_assert_uint_eq(history.records[best[0]].trial, 1);
+    told[2].value = 1; /* trial 2 began anew and was better there */
+    told[3].value = 9;
+    history_fini(&history);
+    ck_assert_int_eq(history_init(&history, space), 0);
     for (size_t i = 0; i < 5; i++)
-        ck_assert_uint_eq(history.records[family->ranked[i]].trial, want[i]);
+        ck_assert_int_eq(history_observe(&history, &told[i]), 0);
+    ck_assert_uint_eq(history_best(best, &history, history_all(&history), 1), 1);
+    ck_assert_uint_eq(history.records[best[0]].trial, 2);
+    ck_assert_uint_eq(history_all(&history)->levels[2].n, 1); /* trial 3, whose only value is at 5 units */
+    ck_assert_uint_eq(history_all(&history)->levels[HISTORY_WHOLE].n, 1);
     history_fini(&history);
     space_destroy(space);
 }
@@ -245,7 +332,9 @@ int main(void)
     tcase_add_loop_test(all, a_density_integrates_to_one, 0, COUNT(mixtures));
     tcase_add_test(all, probabilities_of_choices_add_up_to_one);
     tcase_add_loop_test(all, draws_follow_the_density, 0, 2);
-    tcase_add_test(all, history_ranks_valued_failed_pending);
+    tcase_add_test(all, history_keeps_valued_failed_and_pending_apart);
+    tcase_add_loop_test(all, levels_make_one_order, 0, COUNT(orders));
+    tcase_add_test(all, a_trial_that_was_cut_is_no_whole_one);
     tcase_add_test(all, parameters_with_the_same_conditions_are_a_family);
     tcase_add_loop_test(all, it_finds_better_points_than_random, 0, COUNT(contests));
     tcase_add_test(all, pending_trials_are_kept_away_from);

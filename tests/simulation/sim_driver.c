@@ -33,7 +33,7 @@ static const char *const sweeps[N_EXPERIMENTS] = {
     "train: {command: [x]}\n"
     "metric: {name: loss}\n"
     "parameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}, c: {min: 0.0, max: 1.0}}\n"
-    "search: {name: random}\n"
+    "search: {name: tpe}\n"
     "schedule: {name: asha, min_budget: 1, max_budget: 4, eta: 2}\n"
     "limits: {trials: 150, failures: 0}\n"
     "retries: 2\n"
@@ -98,6 +98,8 @@ struct sim_driver {
     int64_t last_number;
     int64_t timer_ns;
     uint64_t n_checks;
+    /* What the search was last told of each trial: by the living engine, and by one from the store. */
+    struct observation told[2][N_EXPERIMENTS][MAX_TRIALS + 1];
 };
 
 static struct spec *new_spec(int index)
@@ -317,6 +319,23 @@ static void compare_trial(struct world *world, const struct trial *live, const s
             live ? trial_state_name(live->state) : "none", (unsigned long long)(live ? live->attempt : 0));
 }
 
+/* Of a trial that has ended or paused the search is told the same again. */
+static void compare_told(struct world *world, int experiment, const struct trial *trial)
+{
+    const struct observation *live = &world->driver->told[false][experiment][trial->number];
+    const struct observation *again = &world->driver->told[true][experiment][trial->number];
+    if (!trial_state_is_final(trial->state) && trial->state != TRIAL_PAUSED)
+        return;
+    bool has_value = live->kind == OBSERVED_PARTIAL || live->kind == OBSERVED_FINAL;
+    if (live->kind != again->kind || live->is_cut != again->is_cut ||
+        (has_value && (live->value != again->value || live->step != again->step)))
+        world_fail(
+            world,
+            "from the store the search is told otherwise of trial %llu: %d %g at %lld, live: %d %g at %lld",
+            (unsigned long long)trial->number, (int)again->kind, again->value, (long long)again->step,
+            (int)live->kind, live->value, (long long)live->step);
+}
+
 /* With nothing left to commit, an engine from the store has the same state as the living one. */
 static void check_replay(struct world *world)
 {
@@ -334,6 +353,8 @@ static void check_replay(struct world *world)
             const struct trial *live = experiment_trial(a, t), *stored = experiment_trial(b, t);
             if (live || stored)
                 compare_trial(world, live, stored);
+            if (live && live->experiment->learns && a->state == EXPERIMENT_RUNNING)
+                compare_told(world, i, live);
         }
         search_destroy(searches[i]);
     }
@@ -406,9 +427,11 @@ static void execute(struct world *world, struct engine *engine, struct search **
     MUST(!engine_failed(engine));
     for (size_t i = 0; i < n; i++) {
         const struct command *command = &commands[i];
-        if (command->kind == COMMAND_OBSERVE)
-            MUST(search_observe(searches[index_of(world->driver, command->key)], &command->observation) == 0);
-        else if (silent)
+        if (command->kind == COMMAND_OBSERVE) {
+            int experiment = index_of(world->driver, command->key);
+            MUST(search_observe(searches[experiment], &command->observation) == 0);
+            world->driver->told[silent][experiment][command->observation.trial] = command->observation;
+        } else if (silent)
             continue;
         else if (command->kind == COMMAND_SEND)
             execute_send(world, command);
