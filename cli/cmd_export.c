@@ -8,7 +8,7 @@
 
 struct export_options {
     const char *db, *format, *output;
-    bool reports;
+    bool reports, components;
 };
 
 static const struct export_options initial = {.db = CLI_DEFAULT_DB, .format = "csv"};
@@ -18,6 +18,8 @@ static int write_to(FILE *file, struct query *query, const struct cli_call *call
     const struct export_options *options = call->options;
     const char *experiment = call->n_args ? call->args[0] : NULL;
     struct query_sink sink = query_to_file(file);
+    if (options->components)
+        return query_export_components(query, experiment, sink, err);
     if (!strcmp(options->format, "csv"))
         return query_export_csv(query, experiment, options->reports, sink, err);
     return query_export_json(query, experiment, options->reports, sink, err);
@@ -42,6 +44,10 @@ static int run(const struct cli_call *call)
     const struct export_options *options = call->options;
     struct query *query = NULL;
     struct err err = {0};
+    if (options->components && (options->reports || strcmp(options->format, "csv") != 0)) {
+        cli_error(call, "--components is CSV, and goes without --reports; --format json has them anyway");
+        return CLI_BAD_USAGE;
+    }
     int code = query_open(&query, options->db, &err);
     if (!code && options->output)
         code = write_file(options->output, query, call, &err);
@@ -64,6 +70,11 @@ static const struct cli_option options_table[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(struct export_options, reports),
      .help = "every report too; in csv instead of the trials, one row a report"},
+    {.name = "components",
+     .letter = 'c',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct export_options, components),
+     .help = "the report of an ablation study instead, one row a component"},
     {.name = "output",
      .letter = 'o',
      .kind = CLI_TEXT,
@@ -81,6 +92,7 @@ const struct cli_command cli_command_export = {
     .summary = "write an experiment as CSV or JSON",
     .examples = "prova export digits > digits.csv\n"
                 "prova export digits --reports --output curves.csv\n"
+                "prova export digits --components > report.csv\n"
                 "prova export digits --format json --reports | jq .trials[0]\n",
     .options = options_table,
     .n_options = CLI_COUNT(options_table),

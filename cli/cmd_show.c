@@ -7,6 +7,7 @@
 #include "cli/data.h"
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/study.h"
 #include "cli/term.h"
 
 struct show_options {
@@ -175,6 +176,10 @@ static void write_show(struct text *out, const json_t *document)
     write_line(out, "file", json_text(experiment, "file"));
     write_line(out, "directory", json_text(experiment, "directory"));
     write_line(out, "revision", json_text(experiment, "git_revision"));
+    if (json_is_object(json_object_get(document, "ablation"))) {
+        text_append(out, "\n");
+        study_write(out, document, 0);
+    }
     write_failures(out, document);
     write_workers(out, document);
     write_events(out, document);

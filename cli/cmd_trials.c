@@ -137,6 +137,8 @@ static void add_row(struct table *table, const json_t *trial, const json_t *para
     format_seconds(&cell, json_number(trial, "seconds"));
     table_add(table, STYLE_PLAIN, text_get(&cell));
     text_fini(&cell);
+    if (json_object_get(trial, "variant"))
+        table_add(table, STYLE_PLAIN, json_text(trial, "variant"));
     add_params(table, trial, params);
     table_add(table, STYLE_DIM, json_text(trial, "text"));
 }
@@ -154,6 +156,8 @@ static int print_table(const struct cli_call *call, const json_t *trials, const 
     table_add_column(table, *metric ? metric : "VALUE", TABLE_RIGHT, false);
     table_add_column(table, "STEP", TABLE_RIGHT, false);
     table_add_column(table, "TIME", TABLE_RIGHT, false);
+    if (json_object_get(json_array_get(trials, 0), "variant"))
+        table_add_column(table, "LEFT OUT", TABLE_LEFT, true);
     if (json_object_size(params) > MAX_PARAM_COLUMNS) {
         table_add_column(table, "PARAMETERS", TABLE_LEFT, true);
     } else {

@@ -8,10 +8,11 @@
 
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/study.h"
 #include "cli/table.h"
 #include "cli/term.h"
 
-enum { MESSAGE_COLUMNS = 160 };
+enum { MESSAGE_COLUMNS = 160, STUDY_ROWS = 40 };
 
 /* What early stopping was good for: the steps that stopped trials did not take, compared with the longest
  * completed one. */
@@ -73,11 +74,16 @@ static json_t *result_json(const json_t *show, const struct saving *saving)
     if (json_is_object(best))
         short_best = json_pack("{s:o, s:o, s:o}", "trial", member_copy(best, "trial"), "value",
                                member_copy(best, "value"), "params", member_copy(best, "params"));
-    return json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:I}", "experiment", "id",
-                     member_copy(experiment, "id"), "name", member_copy(experiment, "name"), "state",
-                     member_copy(experiment, "state"), "text", member_copy(experiment, "text"), "best",
-                     short_best, "counts", member_copy(show, "counts"), "seconds",
-                     member_copy(show, "seconds"), "steps_saved", (json_int_t)saving->saved);
+    json_t *result = json_pack(
+        "{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:I}", "experiment", "id", member_copy(experiment, "id"),
+        "name", member_copy(experiment, "name"), "state", member_copy(experiment, "state"), "text",
+        member_copy(experiment, "text"), "best", short_best, "counts", member_copy(show, "counts"), "seconds",
+        member_copy(show, "seconds"), "steps_saved", (json_int_t)saving->saved);
+    if (result && json_is_object(json_object_get(show, "ablation"))) {
+        (void)json_object_set_new(result, "ablation", member_copy(show, "ablation")); /* missing if out of */
+        (void)json_object_set_new(result, "components", member_copy(show, "components")); /* memory */
+    }
+    return result;
 }
 
 void result_append_command(struct text *out, const char *command, const char *arguments, const char *database)
@@ -131,7 +137,10 @@ static void append_summary(struct text *out, const json_t *show, const struct sa
     bool is_told =
         *reason && !strcmp(state, "completed"); /* else it is no result, but an error: see say_more */
     text_printf(out, "%s%s\n", is_told ? "; " : "", is_told ? reason : "");
-    append_best(out, show);
+    if (json_is_object(json_object_get(show, "ablation")))
+        study_write(out, show, STUDY_ROWS);
+    else
+        append_best(out, show);
     if (saving->saved)
         text_printf(out, "early stopping saved %" PRId64 " steps (%.0f %%)\n", saving->saved,
                     100.0 * (double)saving->saved / (double)(saving->saved + saving->taken));

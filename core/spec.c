@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/rng.h"
 #include "core/yaml.h"
 
 static int set_default(struct plugin *plugin, const char *name)
@@ -69,8 +70,21 @@ void spec_destroy(struct spec *spec)
     plugin_fini(&spec->stopping);
     plugin_fini(&spec->context);
     warm_start_fini(&spec->warm_start);
+    ablation_destroy(spec->ablation);
     free(spec->name);
     free(spec);
+}
+
+void spec_write_ablated(struct text *out, const struct spec *spec, uint64_t trial)
+{
+    if (spec->ablation)
+        ablation_write_out(out, spec->ablation, ablation_variant(spec->ablation, trial));
+}
+
+uint64_t spec_trial_seed(const struct spec *spec, uint64_t trial)
+{
+    uint64_t stream = spec->ablation ? ablation_repeat(spec->ablation, trial) + 1 : trial;
+    return rng_mix(spec->seed, stream) >> 33;
 }
 
 bool spec_has_param(const struct spec *spec, const char *name)

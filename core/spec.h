@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/ablation.h"
 #include "core/err.h"
 #include "core/faults.h"
 #include "core/options.h"
@@ -55,6 +56,7 @@ struct spec {
     char **faulty_params; /* [n_faulty_params] names of those that are in the file but not in `space` */
     struct plugin search, schedule, stopping; /* defaults: random, full, none */
     struct plugin context;        /* name: single, optimization (default); settings: its own section */
+    struct ablation *ablation;    /* of context ablation; else NULL */
     struct warm_start warm_start; /* what the search is told before the first trial; empty: nothing */
     struct limits limits;
     int64_t workers; /* local workers of `prova run`; default 1 */
@@ -110,14 +112,23 @@ double metric_trial_value(const struct metric *metric, double returned, const st
 /* Is a better than b? NaN is never better, and everything finite is better than NaN. */
 bool metric_better(enum metric_goal goal, double a, double b);
 
-/* Replaces ${name} by the parameter's value, ${budget}, ${trial}, ${attempt}, ${seed} by the numbers, $$ by
- * $. An inactive parameter gives "". Returns 0 or ERR_INVALID for an unknown name (which spec_parse has
- * refused before). */
+/* What the trial leaves out, "feature:age,layer:2": "" if it leaves out nothing, as everywhere but in an
+ * ablation study. */
+void spec_write_ablated(struct text *out, const struct spec *spec, uint64_t trial);
+/* The seed of a trial's own random numbers, below 2^31, so that every library takes it: a function of the
+ * experiment's seed and the trial's number alone. In an ablation study it is one of the repeat, so that its
+ * trials differ in what they leave out and in nothing else. */
+uint64_t spec_trial_seed(const struct spec *spec, uint64_t trial);
+
+/* Replaces ${name} by the parameter's value, ${budget}, ${trial}, ${attempt}, ${seed} by the numbers,
+ * ${ablated} by what is left out, $$ by $. An inactive parameter gives "". Returns 0 or ERR_INVALID for an
+ * unknown name (which spec_parse has refused before). */
 struct substitution {
     const struct space *space;
     const double *point;
     int64_t budget, trial, attempt;
     uint64_t seed;
+    const char *ablated;
 };
 int spec_substitute(struct text *out, const char *string, const struct substitution *values, struct err *err);
 

@@ -216,6 +216,10 @@ void spec_write_json(struct text *out, const struct spec *spec)
     write_plugin(out, "stopping", &spec->stopping);
     write_plugin(out, "context", &spec->context);
     write_warm_start(out, spec);
+    if (spec->ablation) {
+        next_key(out, "ablation");
+        ablation_write_json(out, spec->ablation, spec->space);
+    }
     text_append(out, ",\"limits\":{");
     write_limits(out, &spec->limits);
     text_printf(out, "},\"workers\":%" PRId64 ",\"retries\":%" PRId64 ",\"seed\":", spec->workers,

@@ -306,10 +306,26 @@ static void read_limits(struct reader *r, void *target, const struct field *fiel
     READ_FIELDS(r, target, fields, "limits", pair->value);
 }
 
+/* A study ends by itself. By default it goes on while a whole repeat of it has not failed. */
+static void settle_study_limits(struct spec *spec, const struct yaml_pair *limits)
+{
+    int64_t n_trials = (int64_t)ablation_n_trials(spec->ablation);
+    int64_t n_variants = (int64_t)spec->ablation->n_variants;
+    if (spec->limits.trials == 0 || spec->limits.trials > n_trials ||
+        !(limits && yaml_find_given(limits->value, "trials")))
+        spec->limits.trials = n_trials;
+    if (spec->limits.failures < n_variants && !(limits && yaml_find_given(limits->value, "failures")))
+        spec->limits.failures = n_variants;
+}
+
 /* Without any limit a search would never end: 100 trials, unless it walks a grid, which ends by itself. */
 static void settle_limits(struct spec *spec, const struct yaml *root)
 {
     const struct yaml_pair *limits = yaml_find(root, "limits");
+    if (spec->ablation) {
+        settle_study_limits(spec, limits);
+        return;
+    }
     bool is_limited =
         limits && (yaml_find_given(limits->value, "trials") || yaml_find_given(limits->value, "hours") ||
                    yaml_find_given(limits->value, "target"));
@@ -321,6 +337,7 @@ static void settle_limits(struct spec *spec, const struct yaml *root)
 
 /* The whole file */
 
+/* Sections that are read in their turn, see read_top. */
 static void read_nothing(struct reader *r, void *target, const struct field *field,
                          const struct yaml_pair *pair)
 {
@@ -337,6 +354,7 @@ static const struct field top_fields[] = {
     {.name = "stopping", .read = read_plugin, .offset = offsetof(struct spec, stopping)},
     {.name = "context", .read = read_plugin, .offset = offsetof(struct spec, context)},
     {.name = "warm_start", .read = read_nothing}, /* with the space at hand: read_warm_start */
+    {.name = "ablation", .read = read_nothing},   /* likewise: read_ablation */
     {.name = "limits", .read = read_limits, .offset = offsetof(struct spec, limits)},
     {.name = "workers", .read = read_int, .offset = offsetof(struct spec, workers), .min = 1, .max = 100000},
     {.name = "retries", .read = read_int, .offset = offsetof(struct spec, retries), .max = 0x1p53},
@@ -408,6 +426,8 @@ static void read_top(struct reader *r, const struct yaml *root)
     if (root->kind != YAML_MAP)
         return;
     check_command(r, root);
+    if (r->code == 0)
+        read_ablation(r, root);
     settle_limits(r->spec, root);
     check_something_to_search(r, root);
     read_warm_start(r, root);

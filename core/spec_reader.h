@@ -72,6 +72,9 @@ bool is_json_number(const char *text);
 /* Adds every key of a map (with a dot behind `prefix`, if there is one) to the settings of a plug-in. */
 void read_settings(struct reader *r, struct plugin *plugin, const char *prefix, const struct yaml *map);
 
+/* The section of context ablation, once the parameters are known. */
+void read_ablation(struct reader *r, const struct yaml *root);
+
 /* Faults of ${name} in the command, once the parameters are known. */
 void check_command(struct reader *r, const struct yaml *root);
 
@@ -88,7 +91,7 @@ struct piece {
 };
 /* Takes the next piece of *at. */
 struct piece next_piece(const char **at);
-/* Is it a parameter, or budget, trial, attempt or seed? */
+/* Is it a parameter, or budget, trial, attempt, seed or ablated? */
 bool is_reference(const struct space *space, const char *name, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* ${name} in commands. A parameter goes before budget, trial, attempt and seed if it has one of these names.
- */
+/* ${name} in commands. A parameter goes before budget, trial, attempt, seed and ablated if it has one of
+ * these names. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -45,7 +45,8 @@ bool is_reference(const struct space *space, const char *name, size_t size)
 {
     size_t index;
     return find_param(&index, space, name, size) || is_name("budget", name, size) ||
-           is_name("trial", name, size) || is_name("attempt", name, size) || is_name("seed", name, size);
+           is_name("trial", name, size) || is_name("attempt", name, size) || is_name("seed", name, size) ||
+           is_name("ablated", name, size);
 }
 
 static int write_reference(struct text *out, const struct substitution *values, const char *name, size_t size,
@@ -63,6 +64,8 @@ static int write_reference(struct text *out, const struct substitution *values, 
         text_printf(out, "%" PRId64, values->attempt);
     else if (is_name("seed", name, size))
         text_printf(out, "%" PRIu64, values->seed);
+    else if (is_name("ablated", name, size))
+        text_append(out, values->ablated ? values->ablated : "");
     else
         return err_set(err, ERR_INVALID, "${%.*s} is not a parameter", (int)(size < 128 ? size : 128), name);
     return 0;

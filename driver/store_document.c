@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/spec.h"
 #include "core/trial.h"
 #include "driver/store_codec.h"
 
@@ -80,6 +81,7 @@ int document_end(struct document *document)
     give_out(document, document->text.size);
     (void)db_exec(document->query->db, "COMMIT", NULL); /* of a read transaction, if one was begun */
     text_fini(&document->text);
+    spec_destroy(document->study);
     return document->failed;
 }
 
@@ -204,13 +206,15 @@ static void write_worker(struct text *text, const char *worker, const char *host
     write_string(text, "host", host);
 }
 
-void write_trial_members(struct text *text, sqlite3_stmt *row)
+void write_trial_members(struct document *document, sqlite3_stmt *row)
 {
     int64_t step;
+    struct text *text = &document->text;
     write_int(text, "trial", sqlite3_column_int64(row, T_NUMBER));
     write_string(text, "state", trial_state_name((enum trial_state)sqlite3_column_int(row, T_STATE)));
     write_double(text, "value", db_double(row, T_VALUE));
     write_json(text, "params", db_text(row, T_PARAMS));
+    write_trial_variant(text, document->study, sqlite3_column_int64(row, T_NUMBER));
     if (trial_last_step(&step, row))
         write_int(text, "step", step);
     else

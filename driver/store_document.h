@@ -21,6 +21,7 @@ struct document {
     struct query_experiment experiment; /* that it is about */
     struct store_driver driver;
     bool has_driver, is_live; /* has the database; and runs this experiment */
+    struct spec *study;       /* of an ablation study, see document_read_study; else NULL */
     struct err *err;
     int failed;
 };
@@ -79,10 +80,25 @@ enum trial_column {
     T_CURVE,
     T_RUNNING_STEP
 };
-/* The members of a trial's object, without its braces. */
-void write_trial_members(struct text *text, sqlite3_stmt *row);
+/* The members of a trial's object, without its braces. Those of a study's need document_read_study before. */
+void write_trial_members(struct document *document, sqlite3_stmt *row);
 bool trial_last_step(int64_t *step, sqlite3_stmt *row);
 double trial_seconds(sqlite3_stmt *row);
+
+/* If the experiment is an ablation study: reads its spec. In store_study.c. */
+void document_read_study(struct document *document);
+/* "variant" and "repeat" of a trial; nothing if `study` is NULL. */
+void write_trial_variant(struct text *text, const struct spec *study, int64_t trial);
+/* "ablation" and "components" of a study; nothing of anything else. */
+void write_study(struct document *document);
+/* The report of document->study. Returns 0, and the caller frees it, or a code, which is kept. */
+struct ablation_report;
+int document_report(struct ablation_report *report, struct document *document);
+
+/* Fields of CSV, in store_export.c. NaN is an empty one. */
+void csv_string(struct text *text, const char *string);
+void csv_int(struct text *text, int64_t value);
+void csv_double(struct text *text, double value);
 
 /* Members of documents, in store_show.c. */
 void write_experiment_head(struct document *document);

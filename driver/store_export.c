@@ -11,7 +11,7 @@
 
 /* CSV */
 
-static void csv_string(struct text *text, const char *string)
+void csv_string(struct text *text, const char *string)
 {
     if (!string[strcspn(string, ",\"\r\n")]) {
         text_append(text, string);
@@ -23,12 +23,12 @@ static void csv_string(struct text *text, const char *string)
     text_append(text, "\"");
 }
 
-static void csv_int(struct text *text, int64_t value)
+void csv_int(struct text *text, int64_t value)
 {
     text_printf(text, "%lld", (long long)value);
 }
 
-static void csv_double(struct text *text, double value)
+void csv_double(struct text *text, double value)
 {
     if (!isnan(value))
         text_append_double(text, value);
@@ -39,12 +39,14 @@ static void comma(struct text *text)
     text_append(text, ",");
 }
 
-static void csv_trial_head(struct text *text, const struct space *space)
+static void csv_trial_head(struct text *text, const struct spec *spec)
 {
+    const struct space *space = spec->space;
     text_append(
         text,
         "trial,state,value,step,n_reports,budget,attempt,n_lost,created,started,ended,seconds,worker,host,"
         "text,log");
+    text_append(text, spec->ablation ? ",variant,repeat" : "");
     for (size_t i = 0; i < space->n_params; i++)
         text_printf(text, ",params.%s", space->params[i].name);
     text_append(text, "\n");
@@ -101,18 +103,33 @@ static void csv_params(struct document *document, const struct space *space, dou
     }
 }
 
-static void csv_trials(struct document *document, const struct space *space)
+static void csv_variant(struct text *text, const struct spec *spec, uint64_t trial)
 {
+    struct text name = {0};
+    ablation_write_variant(&name, spec->ablation, ablation_variant(spec->ablation, trial));
+    comma(text);
+    csv_string(text, text_get(&name));
+    comma(text);
+    csv_int(text, (int64_t)ablation_repeat(spec->ablation, trial) + 1);
+    text->failed |= name.failed;
+    text_fini(&name);
+}
+
+static void csv_trials(struct document *document, const struct spec *spec)
+{
+    const struct space *space = spec->space;
     double *point = calloc(space->n_params + 1, sizeof *point);
     struct text field = {0};
     sqlite3_stmt *get = document_prepare(document, "SELECT " TRIAL_COLUMNS " FROM " TRIAL_TABLES
                                                    " WHERE t.id BETWEEN ?2 AND ?3 ORDER BY t.id");
     if (!point && !document->failed)
         document->failed = err_set(document->err, ERR_NOMEM, "out of memory");
-    csv_trial_head(&document->text, space);
+    csv_trial_head(&document->text, spec);
     while (document_next(document, get)) {
         csv_numbers(&document->text, get);
         csv_times_and_texts(&document->text, get);
+        if (spec->ablation)
+            csv_variant(&document->text, spec, (uint64_t)sqlite3_column_int64(get, T_NUMBER));
         csv_params(document, space, point, &field, get);
         text_append(&document->text, "\n");
     }
@@ -166,7 +183,7 @@ int query_export_csv(struct query *query, const char *experiment, bool with_repo
         if (with_reports)
             csv_reports(&document);
         else if (spec)
-            csv_trials(&document, spec->space);
+            csv_trials(&document, spec);
         spec_destroy(spec);
     }
     return document_end(&document);
@@ -187,7 +204,7 @@ static void json_trials(struct document *document, bool with_reports)
         int64_t trial = sqlite3_column_int64(get, T_NUMBER);
         separate(text);
         text_append(text, "{");
-        write_trial_members(text, get);
+        write_trial_members(document, get);
         write_attempts(document, attempts, trial);
         if (with_reports && reports) {
             (void)sqlite3_bind_int64(reports, 4, trial); /* cannot fail: the index is one */
@@ -206,8 +223,10 @@ int query_export_json(struct query *query, const char *experiment, bool with_rep
 {
     struct document document;
     if (!document_begin(&document, query, experiment, false, sink, err)) {
+        document_read_study(&document);
         text_append(&document.text, "{");
         write_experiment_full(&document, true);
+        write_study(&document);
         json_trials(&document, with_reports);
         sqlite3_stmt *events = document_prepare(
             &document, "SELECT time_ms, trial, kind, text FROM events WHERE experiment = ?1 ORDER BY key");

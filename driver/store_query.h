@@ -55,13 +55,15 @@ int query_experiments(struct query *query, struct query_sink sink, struct err *e
  * command_line, git_revision, spec}, driver: {pid, endpoint}, seconds, limit, n_trials, n_reports, counts,
  * best: (a trial as in query_trials), workers: [{id, host, n_trials, n_running}], failures: [{text, count,
  * trial, log}] (the 5 most frequent messages with their newest trial), events: [{time, trial, kind, text}]
- * (the last 20)}.
+ * (the last 20)}. Of an ablation study also {ablation: {repeats, test, confidence, base: {mean, sd, n_values,
+ * n_failed, n_stopped}}, components: [{rank, component, kind, name, left_out, state, mean, sd, change, low,
+ * high, importance, p, p_holm, n_pairs, n_values, n_failed, n_stopped}]}, by rank.
  */
 int query_show(struct query *query, const char *experiment, struct query_sink sink, struct err *err);
 
 /* {experiment: {id, name, state, live}, trials: [{trial, state, value, params, step, n_reports, budget,
  * attempt, n_lost, created, started, ended, seconds, worker, host, text, log}]}, by number. `step` is the
- * last step at which the objective was reported. */
+ * last step at which the objective was reported. Trials of an ablation study have {variant, repeat} too. */
 struct query_filter {
     uint32_t states; /* bit 1 << enum trial_state; 0: all */
     int64_t limit;   /* 0: none */
@@ -108,6 +110,11 @@ int query_export_json(struct query *query, const char *experiment, bool with_rep
  * are left out. ERR_INVALID: its objective is another one, or trials do not fit the space; else as query_open
  * and query_find. */
 int query_warm_start(struct spec *spec, const char *database, const char *directory, struct err *err);
+
+/* The report of an ablation study as CSV: one row a component, by rank, with the members of `components` in
+ * query_show; what it leaves out is one field, with commas. ERR_INVALID: the experiment is no study. */
+int query_export_components(struct query *query, const char *experiment, struct query_sink sink,
+                            struct err *err);
 
 /* Removes an experiment and all of its rows, in one transaction. ERR_BUSY while a driver has the database,
  * unless the experiment is completed. The file keeps its size; the space is used again. */

@@ -130,7 +130,7 @@ static void write_best(struct document *document)
     write_key(text, "best");
     if (document_next(document, get)) {
         text_append(text, "{");
-        write_trial_members(text, get);
+        write_trial_members(document, get);
         text_append(text, "}");
     } else {
         text_append(text, "null");
@@ -281,12 +281,14 @@ int query_show(struct query *query, const char *experiment, struct query_sink si
     struct document document;
     if (!document_begin(&document, query, experiment, false, sink, err)) {
         struct totals totals;
+        document_read_study(&document);
         text_append(&document.text, "{");
         write_experiment_full(&document, false);
         write_driver(&document);
         read_totals(&totals, &document);
         write_standing(&document, &totals);
         write_best(&document);
+        write_study(&document);
         write_workers(&document);
         write_failures(&document);
         sqlite3_stmt *events =
@@ -309,6 +311,7 @@ int query_trials(struct query *query, const char *experiment, const struct query
     struct document document;
     if (!document_begin(&document, query, experiment, false, sink, err)) {
         struct text sql = {0};
+        document_read_study(&document);
         text_printf(&sql,
                     "SELECT " TRIAL_COLUMNS " FROM " TRIAL_TABLES " WHERE t.id BETWEEN ?2 AND ?3 AND "
                     "(%lu = 0 OR (%lu >> t.state) & 1) ORDER BY t.id %s LIMIT %lld OFFSET %lld",
@@ -321,7 +324,7 @@ int query_trials(struct query *query, const char *experiment, const struct query
         while (document_next(&document, get)) {
             separate(&document.text);
             text_append(&document.text, "{");
-            write_trial_members(&document.text, get);
+            write_trial_members(&document, get);
             text_append(&document.text, "}");
         }
         text_append(&document.text, "]}\n");
@@ -388,10 +391,11 @@ int query_trial(struct query *query, const char *experiment, int64_t trial, stru
     sqlite3_stmt *get = document.failed ? NULL : find_trial(&document, ONE_TRIAL_SQL(TRIAL_COLUMNS), trial);
     if (get) {
         sqlite3_stmt *attempts = document_prepare(&document, ATTEMPTS_SQL);
+        document_read_study(&document);
         text_append(&document.text, "{");
         write_experiment_head(&document);
         text_append(&document.text, "}, \"trial\": {");
-        write_trial_members(&document.text, get);
+        write_trial_members(&document, get);
         write_attempts(&document, attempts, trial);
         text_append(&document.text, "}}\n");
         (void)sqlite3_finalize(attempts);
@@ -432,6 +436,7 @@ int query_best(struct query *query, const char *experiment, struct query_sink si
     if (!document_begin(&document, query, experiment, false, sink, err)) {
         sqlite3_stmt *get =
             document_prepare(&document, "SELECT metric, goal FROM experiments WHERE key = ?1");
+        document_read_study(&document);
         text_append(&document.text, "{");
         write_experiment_head(&document);
         text_append(&document.text, "}");

@@ -313,6 +313,7 @@ static int begin(struct env_trial *trial, const struct spec *own, struct err *er
                                          .budget = (int64_t)env_number("PROVA_BUDGET", 0),
                                          .done = (int64_t)env_number("PROVA_DONE", 0),
                                          .experiment = trial->spec->name,
+                                         .ablated = env_text("PROVA_ABLATED", ""),
                                          .experiment_id = env_text("PROVA_EXPERIMENT", "")};
     return ERR_OK;
 }

@@ -116,11 +116,19 @@ PROVA_API int prova_fail(prova_trial *trial, const char *format, ...)
 PROVA_API int64_t prova_trial_number(prova_trial *trial);
 PROVA_API int64_t prova_trial_attempt(prova_trial *trial);
 /* A seed for the function's own random numbers: a function of the experiment's seed and the trial's number
- * alone. */
+ * alone. In an ablation study all trials of one repeat have the same, so that they differ in what they leave
+ * out and in nothing else. */
 PROVA_API uint64_t prova_trial_seed(prova_trial *trial);
 /* The experiment's name and id (UUID). */
 PROVA_API const char *prova_trial_experiment(prova_trial *trial);
 PROVA_API const char *prova_trial_experiment_id(prova_trial *trial);
+/* 1 if this trial leaves the component out, else 0; `kind` is "feature", "layer", "module", "parameter",
+ * "group" or "variant" (any other fails the trial). Nothing is left out but in an ablation study (context
+ * ablation, docs/ablation.md), so the same function runs in every context. A group is left out together with
+ * all of its members: a function that asks for these need not know of groups. */
+PROVA_API int prova_ablated(prova_trial *trial, const char *kind, const char *name);
+/* All that it leaves out: "feature:age,layer:conv2"; "": nothing. Lives until the trial ends. */
+PROVA_API const char *prova_ablated_list(prova_trial *trial);
 /* A directory of this trial alone, kept over its attempts: for checkpoints and output. An absolute path; made
  * by the first call; "" if it cannot be made. */
 PROVA_API const char *prova_directory(prova_trial *trial);

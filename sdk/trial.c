@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/faults.h"
 #include "core/spec.h"
@@ -184,6 +185,20 @@ const char *prova_trial_experiment(prova_trial *trial)
 const char *prova_trial_experiment_id(prova_trial *trial)
 {
     return trial->experiment_id ? trial->experiment_id : "";
+}
+
+int prova_ablated(prova_trial *trial, const char *kind, const char *name)
+{
+    if (component_kind_parse(kind, strlen(kind)) < 0)
+        prova_fail(trial,
+                   "no component is a '%s': there are feature, layer, module, parameter, group and variant",
+                   kind);
+    return ablated_has(prova_ablated_list(trial), kind, name);
+}
+
+const char *prova_ablated_list(prova_trial *trial)
+{
+    return trial->ops->version == HANDLE_VERSION ? trial->ablated : "";
 }
 
 uint64_t prova_trial_seed(prova_trial *trial)

@@ -14,18 +14,12 @@
 #include <unistd.h>
 
 #include "core/log.h"
-#include "core/rng.h"
 #include "core/space.h"
 #include "worker/clock.h"
 #include "worker/page.h"
 #include "worker/trial_directory.h"
 
 #define LOG_CHUNK 65536 /* the capacity of a pipe */
-
-uint64_t worker_trial_seed(uint64_t seed, uint64_t number)
-{
-    return rng_mix(seed, number) >> 33;
-}
 
 /* Operations of the handle */
 
@@ -172,6 +166,7 @@ void attempt_fini(struct attempt *attempt)
         (void)close(attempt->stop_fd); /* nothing was written to it that could be lost */
     ring_destroy(attempt->ring);
     metric_names_fini(&attempt->names);
+    text_fini(&attempt->ablated);
     text_fini(&attempt->failure);
     text_fini(&attempt->directory);
     text_fini(&attempt->log);
@@ -245,12 +240,18 @@ int attempt_begin(struct attempt *attempt, struct experiment *experiment, const 
     trial->done = assign->done;
     trial->experiment = experiment->name;
     trial->experiment_id = experiment->id_text;
-    trial->seed = experiment->spec ? worker_trial_seed(experiment->spec->seed, assign->trial) : 0;
+    trial->seed = experiment->spec ? spec_trial_seed(experiment->spec, assign->trial) : 0;
+    text_clear(&attempt->ablated);
+    if (experiment->spec)
+        spec_write_ablated(&attempt->ablated, experiment->spec, assign->trial);
+    trial->ablated = text_get(&attempt->ablated);
     attempt->begun_ns = now_ns;
     double hours = experiment->spec ? experiment->spec->limits.trial_hours : 0;
     attempt->deadline_ns = hours > 0 && hours < 1e6 ? now_ns + (int64_t)(hours * 3600e9) : INT64_MAX;
     code =
         metric_names_reset(&attempt->names, experiment->spec ? experiment->spec->metric.name : "objective");
+    if (!code)
+        code = attempt->ablated.failed;
     struct err fault = {0};
     if (code || check_assignment(attempt, &fault))
         set_failure(attempt, code ? err_string(code) : fault.text);

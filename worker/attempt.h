@@ -35,6 +35,7 @@ struct attempt {
     struct ring *ring;
     int stop_fd; /* eventfd, written when `stop` is set */
     const char *base;
+    struct text ablated;
     double *point;
     size_t n_point, point_capacity;
     int64_t begun_ns, deadline_ns; /* INT64_MAX: no time limit */

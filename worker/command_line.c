@@ -12,7 +12,7 @@
 #include "core/spec.h"
 #include "core/text.h"
 
-#define N_OWN 10 /* variables that every program gets */
+#define N_OWN 11 /* variables that every program gets */
 
 static void free_list(char **list, size_t n)
 {
@@ -38,6 +38,7 @@ static int make_argv(struct command_line *line, const struct prova_trial *trial,
         .trial = (int64_t)trial->number,
         .attempt = (int64_t)trial->attempt,
         .seed = trial->seed,
+        .ablated = trial->ablated,
     };
     line->argv = calloc(train->n_argv + 1, sizeof *line->argv);
     if (!line->argv)
@@ -62,9 +63,9 @@ static int make_argv(struct command_line *line, const struct prova_trial *trial,
 static bool is_own(const char *variable)
 {
     static const char *const names[] = {
-        "PROVA_PARAMS", "PROVA_TRIAL_DIR", "PROVA_TRIAL",  "PROVA_ATTEMPT",    "PROVA_BUDGET",
-        "PROVA_DONE",   "PROVA_SEED",      "PROVA_METRIC", "PROVA_EXPERIMENT", "PROVA_EXPERIMENT_NAME",
-        "PROVA_DRIVER", "PROVA_ROLE",
+        "PROVA_PARAMS", "PROVA_TRIAL_DIR", "PROVA_TRIAL",   "PROVA_ATTEMPT",    "PROVA_BUDGET",
+        "PROVA_DONE",   "PROVA_SEED",      "PROVA_METRIC",  "PROVA_EXPERIMENT", "PROVA_EXPERIMENT_NAME",
+        "PROVA_DRIVER", "PROVA_ROLE",      "PROVA_ABLATED",
     };
     size_t size = strcspn(variable, "=");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -112,7 +113,8 @@ static int make_envp(struct command_line *line, const struct prova_trial *trial,
                    add(line, "PROVA_SEED=%" PRIu64, trial->seed) ||
                    add(line, "PROVA_EXPERIMENT=%s", trial->experiment_id) ||
                    add(line, "PROVA_EXPERIMENT_NAME=%s", trial->experiment) ||
-                   add(line, "PROVA_METRIC=%s", trial->spec->metric.name)
+                   add(line, "PROVA_METRIC=%s", trial->spec->metric.name) ||
+                   add(line, "PROVA_ABLATED=%s", trial->ablated)
                ? ERR_NOMEM
                : ERR_OK;
 }

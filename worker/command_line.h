@@ -14,9 +14,9 @@ struct command_line {
 
 /* The experiment's command with the trial's parameters in their places; the environment of this process, with
  * PROVA_PARAMS (JSON), PROVA_TRIAL_DIR, PROVA_TRIAL (number), PROVA_ATTEMPT, PROVA_BUDGET and PROVA_DONE
- * (units, 0: none), PROVA_SEED, PROVA_EXPERIMENT (id), PROVA_EXPERIMENT_NAME and PROVA_METRIC (the
- * objective's name), and without PROVA_DRIVER and PROVA_ROLE, which are the worker's own. {0} before,
- * command_line_fini in any case. */
+ * (units, 0: none), PROVA_SEED, PROVA_EXPERIMENT (id), PROVA_EXPERIMENT_NAME, PROVA_METRIC (the
+ * objective's name) and PROVA_ABLATED (what is left out), and without PROVA_DRIVER and PROVA_ROLE, which are
+ * the worker's own. {0} before, command_line_fini in any case. */
 int command_line_make(struct command_line *line, const struct prova_trial *trial, const char *directory,
                       struct err *err);
 void command_line_fini(struct command_line *line);

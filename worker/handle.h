@@ -10,7 +10,7 @@
  *
  * Values are minimal and C; the SDK's functions (sdk/trial.c) add the checks and the messages. */
 
-#define HANDLE_VERSION 1 /* raised whenever this file changes */
+#define HANDLE_VERSION 2 /* raised whenever this file changes */
 
 struct prova_trial;
 
@@ -32,20 +32,17 @@ struct handle_ops {
 
 struct spec;
 
-/* The seed of a trial's own random numbers: a function of the experiment's seed and the trial's number alone.
- */
-uint64_t worker_trial_seed(uint64_t seed, uint64_t number);
-
 struct prova_trial {
     const struct handle_ops *ops;
     const struct spec *spec; /* with its space; NULL only for a trial of another libprova version */
     const double *point;     /* [spec->space->n_params] */
     uint64_t number, attempt;
-    uint64_t seed;             /* worker_trial_seed; below 2^31, so that every library takes it */
+    uint64_t seed;             /* spec_trial_seed */
     int64_t budget;            /* 0: none */
     int64_t done;              /* units used by earlier attempts of a resumed trial */
     const char *experiment;    /* its name */
     const char *experiment_id; /* UUID as text */
+    const char *ablated;       /* spec_write_ablated; "": nothing */
 };
 
 #endif

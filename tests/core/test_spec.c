@@ -257,8 +257,8 @@ END_TEST
 
 START_TEST(a_context_has_a_section_of_its_own_name)
 {
-    spec = parse_spec("context: ablation\nablation: {features: [a, b], repeats: 3}\n");
-    ck_assert_str_eq(spec->context.name, "ablation");
+    spec = parse_spec("context: elsewhere\nelsewhere: {hosts: [a, b], repeats: 3}\n");
+    ck_assert_str_eq(spec->context.name, "elsewhere");
     ck_assert_str_eq(plugin_setting(&spec->context, "repeats"), "3");
     ck_assert_uint_eq(spec->space->n_params, 0);
     ck_assert_int_eq(space_cardinality(spec->space) == 1, 1);

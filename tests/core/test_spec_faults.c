@@ -29,7 +29,8 @@ static const struct {
      "1:14: 'x' of type int needs 'min'\n"
      "1:18: unknown key 'mni' in parameter 'x'; did you mean 'min'?\n"},
     {X "zzz: 1\n\"y\": 2\n", "2:1: unknown key 'zzz'\n3:1: unknown key 'y'\n"},
-    {X "ablation: {}\n", "2:1: unknown key 'ablation'\n"},
+    {X "ablations: {}\n", "2:1: unknown key 'ablations'; did you mean 'ablation'?\n"},
+    {X "distributed: {}\n", "2:1: unknown key 'distributed'\n"},
     {X "workers: 2\nworkers: 3\n", "3:1: key 'workers' is there twice; first at line 2\n"},
     {X "limits: {trials: 1, hours: 1, trials: 2, trials: 3}\n",
      "2:31: key 'trials' is there twice; first at line 2\n2:42: key 'trials' is there twice; first at line 2\n"},
@@ -170,7 +171,7 @@ static const struct {
     {X "search: [tpe]\n", "2:9: 'search' must be a name, or a map with one\n"},
     {X "search: {name: tpe, gamma: , x: {y: }}\n", "2:21: 'gamma' has no value\n2:34: 'y' has no value\n"},
     {X "search: {name: grid, a.b: 1, a: {b: 2}}\n", "2:34: 'a.b' is there twice\n"},
-    {"context: ablation\nablation: [x]\n", "2:11: 'ablation' must be a map of settings\n"},
+    {"context: elsewhere\nelsewhere: [x]\n", "2:12: 'elsewhere' must be a map of settings\n"},
 
     /* YAML. */
     {X "limits: {trials: 5\n", "3:1: missing comma in flow mapping\n"},

@@ -21,7 +21,8 @@ static const char *const files[] = {
     "search: {name: grid, counts: {x: 5}, list: [1, a], n: 1e5, odd: 01, t: true, s: 'a b', q: '\"', e: ''}\n",
     X
     "limits: {trials: 3, hours: 0.5, target: -1e-300, failures: 0, trial_hours: 1e-3}\nworkers: 64\nretries: 0\n",
-    "context: ablation\nablation: {features: [a, {b: c}]}\n",
+    "context: elsewhere\nelsewhere: {features: [a, {b: c}]}\n",
+    "context: ablation\nablation: {features: [a, b], repeats: 3}\n",
     "context: {name: single, x: {y: 1}}\n",
     "parameters:\n"
     "  lr: {min: 1e-300, max: 0.1, scale: log, default: 0.001}\n"
@@ -124,7 +125,7 @@ START_TEST(references_are_replaced)
         parse_spec("parameters: {lr: {min: 0.0, max: 1.0}, solver: {values: [sgd, adam]},\n"
                    "  momentum: {min: 0.0, max: 1.0, when: {solver: adam}}, seed: {value: 77}}\n");
     const double point[] = {0.001, 0, NAN, 0};
-    const struct substitution values = {spec->space, point, 27, 3, 2, 12345};
+    const struct substitution values = {spec->space, point, 27, 3, 2, 12345, "feature:age"};
     struct text text = {0};
     ck_assert_int_eq(spec_substitute(&text, substitutions[_i].string, &values, NULL), 0);
     ck_assert_str_eq(text_get(&text), substitutions[_i].result);
@@ -137,7 +138,7 @@ START_TEST(the_trials_seed_may_be_referred_to)
 {
     struct spec *spec = parse_spec(X);
     const double point[] = {3};
-    const struct substitution values = {spec->space, point, 0, 1, 1, UINT64_MAX};
+    const struct substitution values = {spec->space, point, 0, 1, 1, UINT64_MAX, ""};
     struct text text = {0};
     ck_assert_int_eq(spec_substitute(&text, "${seed}-${x}", &values, NULL), 0);
     ck_assert_str_eq(text_get(&text), "18446744073709551615-3");
