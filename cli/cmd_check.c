@@ -134,6 +134,10 @@ static void write_limits(struct text *out, const struct spec *spec)
         text_printf(out, "%s%g hours", gap, limits->hours);
         gap = ", ";
     }
+    if (limits->budget) {
+        text_printf(out, "%s%" PRId64 " units in all", gap, limits->budget);
+        gap = ", ";
+    }
     if (!isnan(limits->target)) {
         text_printf(out, "%suntil %s reaches %g", gap, spec->metric.name, limits->target);
         gap = ", ";

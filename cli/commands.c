@@ -8,6 +8,7 @@
     COMMAND(resume)                                                                                          \
     COMMAND(check)                                                                                           \
     COMMAND(search)                                                                                          \
+    COMMAND(simulate)                                                                                        \
     COMMAND(ls)                                                                                              \
     COMMAND(show)                                                                                            \
     COMMAND(trials)                                                                                          \

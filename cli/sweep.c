@@ -100,7 +100,12 @@ void sweep_fini(struct sweep *sweep)
 
 static void require_train(struct sweep *sweep)
 {
-    if (sweep->spec->train.kind == TRAIN_NONE)
+    if (sweep->spec->train.kind == TRAIN_NONE && sweep->spec->table.file)
+        faults_add(
+            &sweep->faults, 0, 0,
+            "'train' is missing: this file has a table of recorded trainings, which only `prova simulate` "
+            "uses");
+    else if (sweep->spec->train.kind == TRAIN_NONE)
         faults_add(
             &sweep->faults, 0, 0,
             "'train' is missing: say what a trial runs, e.g. train: {command: [./train.sh, \"${lr}\"]}");

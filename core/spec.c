@@ -22,6 +22,8 @@ static int set_defaults(struct spec *spec)
     spec->metric.name = strdup("objective");
     spec->train.grace_s = 10;
     spec->limits = (struct limits){.trials = 100, .target = NAN, .failures = 10};
+    spec->table = (struct table_source){
+        .first_step = 1, .last_step = 1, .optimum = NAN, .median = NAN, .best_one_percent = NAN};
     spec->workers = 1;
     spec->retries = 1;
     if (!spec->space || !spec->name || !spec->metric.name)
@@ -54,11 +56,25 @@ static void train_fini(struct train *train)
     free(train->directory);
 }
 
+static void table_fini(struct table_source *table)
+{
+    for (size_t i = 0; i < table->n_replicates; i++)
+        free(table->replicates[i]);
+    free(table->replicates);
+    free(table->file);
+    free(table->column);
+    free(table->curve);
+    free(table->seconds);
+    free(table->seconds_first);
+    free(table->seconds_last);
+}
+
 void spec_destroy(struct spec *spec)
 {
     if (!spec)
         return;
     train_fini(&spec->train);
+    table_fini(&spec->table);
     free(spec->metric.name);
     free(spec->metric.pattern);
     space_destroy(spec->space);

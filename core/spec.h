@@ -42,6 +42,30 @@ struct limits {
     double target;  /* stop once a trial's value is this good; NaN: none */
     int64_t failures;   /* failed trials in a row that end the experiment; default 10; 0: never */
     double trial_hours; /* of one attempt; then it is stopped and FAILED; 0: none */
+    int64_t budget; /* resource units that all trials together may use, as they report them; 0: no limit */
+};
+
+/* A table of recorded trainings, which `prova simulate` looks values up in (docs/simulate.md). */
+enum table_kind { TABLE_SAMPLED, TABLE_FULL_FACTORIAL };
+enum table_lookup { LOOKUP_NEAREST, LOOKUP_ROWS };
+enum table_observe { OBSERVE_ONE, OBSERVE_MEAN };
+
+struct table_source {
+    char *file; /* CSV; relative to the sweep file's directory; NULL: there is no table */
+    enum table_kind kind;
+    enum table_lookup lookup;
+    enum table_observe observe; /* what a trial sees of its replicates */
+    char *column;               /* of the value, where there is neither a curve nor replicates; NULL: the
+                                   objective's name */
+    size_t n_replicates;
+    char **replicates; /* [n_replicates] columns */
+    char *curve;       /* columns, with {step} in it; NULL: one value */
+    int64_t first_step, last_step;
+    char *seconds; /* column of the run time, of each step if {step} is in it; NULL: none */
+    char *seconds_first, *seconds_last; /* columns of what had passed at the first and last step; or NULL */
+    bool seconds_cumulative;            /* `seconds` has what had passed, not what the step took */
+    double optimum, median;             /* NaN: taken from the table */
+    double best_one_percent;            /* NaN: unknown; for those who read the file */
 };
 
 struct spec {
@@ -59,6 +83,7 @@ struct spec {
     struct ablation *ablation;    /* of context ablation; else NULL */
     struct warm_start warm_start; /* what the search is told before the first trial; empty: nothing */
     struct limits limits;
+    struct table_source table;
     int64_t workers; /* local workers of `prova run`; default 1 */
     int64_t retries; /* further attempts after an attempt was lost; default 1 */
     uint64_t seed;

@@ -162,6 +162,55 @@ static void write_limits(struct text *out, const struct limits *limits)
     next_key(out, "failures");
     text_printf(out, "%" PRId64, limits->failures);
     write_number(out, "trial_hours", limits->trial_hours);
+    next_key(out, "budget");
+    text_printf(out, "%" PRId64, limits->budget);
+}
+
+static void write_curve(struct text *out, const struct table_source *table)
+{
+    next_key(out, "curve");
+    text_append(out, "{");
+    write_key(out, "column");
+    text_append_json_string(out, table->curve);
+    text_printf(out, ",\"steps\":[%" PRId64 ",%" PRId64 "]}", table->first_step, table->last_step);
+}
+
+static void write_seconds(struct text *out, const struct table_source *table)
+{
+    next_key(out, "seconds");
+    text_append(out, "{");
+    write_key(out, table->seconds ? "column" : "first");
+    text_append_json_string(out, table->seconds ? table->seconds : table->seconds_first);
+    if (table->seconds)
+        text_append(out, table->seconds_cumulative ? ",\"cumulative\":true" : ",\"cumulative\":false");
+    else
+        write_string(out, "last", table->seconds_last);
+    text_append(out, "}");
+}
+
+static void write_table(struct text *out, const struct table_source *table)
+{
+    next_key(out, "table");
+    text_append(out, "{");
+    write_key(out, "file");
+    text_append_json_string(out, table->file);
+    write_string(out, "kind", table->kind == TABLE_SAMPLED ? "sampled" : "full-factorial");
+    write_string(out, "lookup", table->lookup == LOOKUP_NEAREST ? "nearest" : "rows");
+    write_string(out, "observe", table->observe == OBSERVE_ONE ? "one" : "mean");
+    write_string(out, "column", table->column);
+    for (size_t i = 0; i < table->n_replicates; i++) {
+        text_append(out, i > 0 ? "," : ",\"replicates\":[");
+        text_append_json_string(out, table->replicates[i]);
+    }
+    text_append(out, table->n_replicates > 0 ? "]" : "");
+    if (table->curve)
+        write_curve(out, table);
+    if (table->seconds || table->seconds_first)
+        write_seconds(out, table);
+    write_number(out, "optimum", table->optimum);
+    write_number(out, "median", table->median);
+    write_number(out, "best_one_percent", table->best_one_percent);
+    text_append(out, "}");
 }
 
 /* What was read of it, as the table that it is; what was not, as the user named it. */
@@ -222,7 +271,10 @@ void spec_write_json(struct text *out, const struct spec *spec)
     }
     text_append(out, ",\"limits\":{");
     write_limits(out, &spec->limits);
-    text_printf(out, "},\"workers\":%" PRId64 ",\"retries\":%" PRId64 ",\"seed\":", spec->workers,
+    text_append(out, "}");
+    if (spec->table.file)
+        write_table(out, &spec->table);
+    text_printf(out, ",\"workers\":%" PRId64 ",\"retries\":%" PRId64 ",\"seed\":", spec->workers,
                 spec->retries);
     if (spec->has_seed)
         text_printf(out, "%" PRIu64, spec->seed);

@@ -301,6 +301,7 @@ static void read_limits(struct reader *r, void *target, const struct field *fiel
          .read = read_double,
          .offset = offsetof(struct limits, trial_hours),
          .max = 1e6},
+        {.name = "budget", .read = read_int, .offset = offsetof(struct limits, budget), .max = 0x1p53},
     };
     (void)field; /* the whole section */
     READ_FIELDS(r, target, fields, "limits", pair->value);
@@ -328,7 +329,7 @@ static void settle_limits(struct spec *spec, const struct yaml *root)
     }
     bool is_limited =
         limits && (yaml_find_given(limits->value, "trials") || yaml_find_given(limits->value, "hours") ||
-                   yaml_find_given(limits->value, "target"));
+                   yaml_find_given(limits->value, "target") || yaml_find_given(limits->value, "budget"));
     if (!is_limited)
         spec->limits.trials = strcmp(spec->search.name, "grid") == 0 ? 0 : 100;
     else if (!yaml_find_given(limits->value, "trials"))
@@ -356,6 +357,7 @@ static const struct field top_fields[] = {
     {.name = "warm_start", .read = read_nothing}, /* with the space at hand: read_warm_start */
     {.name = "ablation", .read = read_nothing},   /* likewise: read_ablation */
     {.name = "limits", .read = read_limits, .offset = offsetof(struct spec, limits)},
+    {.name = "table", .read = read_table_source, .offset = offsetof(struct spec, table)},
     {.name = "workers", .read = read_int, .offset = offsetof(struct spec, workers), .min = 1, .max = 100000},
     {.name = "retries", .read = read_int, .offset = offsetof(struct spec, retries), .max = 0x1p53},
     {.name = "seed", .read = read_seed},

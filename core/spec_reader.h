@@ -62,6 +62,8 @@ void set_string(struct reader *r, char **target, const char *text);
 void read_train(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
 void read_metric(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
 void read_parameters(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+void read_table_source(struct reader *r, void *target, const struct field *field,
+                       const struct yaml_pair *pair);
 void read_plugin(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
 /* Every `when` of the parameters, which have been read. */
 void read_conditions(struct reader *r, const struct yaml *parameters);

@@ -261,10 +261,17 @@ static void spend_curve(struct engine *engine, struct trial *trial)
     engine->spent[engine->n_spent++] = trial;
 }
 
+void trial_count_units(struct trial *trial, int64_t units)
+{
+    trial->experiment->n_units += units - trial->units;
+    trial->units = units;
+}
+
 void trial_forget_attempt(struct trial *trial)
 {
     trial->curve.n = trial->n_kept;
     trial->n_reports = trial->n_kept;
+    trial_count_units(trial, curve_units(&trial->curve));
     if (!trial->n_kept)
         trial->first_attempt = trial->attempt;
     trial->next_level = context_next_level(trial->experiment->context, curve_units(&trial->curve));
@@ -462,6 +469,8 @@ static void objective_reported(struct engine *engine, struct experiment *experim
     if (!isfinite(report->value)) {
         /* Divergence does not mend itself: stop it now, and call it failed when it has ended. */
         trial->diverged = true;
+        if (report->step >= trial->units) /* its curve does not say so, but they were used */
+            trial_count_units(trial, report->step + 1);
         if (trial->state != TRIAL_STOPPING && !ends)
             trial_send_stop(engine, experiment, trial, STOP_EARLY);
         return;
@@ -472,6 +481,7 @@ static void objective_reported(struct engine *engine, struct experiment *experim
     }
     trial->n_reports++;
     experiment->n_reports++;
+    trial_count_units(trial, curve_units(&trial->curve));
     trial_observe_level(engine, experiment, trial, &trial->curve);
     consider(engine, experiment, trial, ends);
 }
@@ -511,6 +521,7 @@ void trial_progress(struct engine *engine, struct experiment *experiment, struct
     take_reports(engine, experiment, trial, progress);
     if (engine->failed)
         return;
+    experiment_check_budget(engine, experiment); /* before its worker is given another trial */
     if (ends) {
         struct ending ending = {.outcome = (enum outcome)progress->outcome,
                                 .counts = true,

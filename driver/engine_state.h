@@ -43,6 +43,7 @@ struct trial {
     size_t n_kept; /* of the curve: what it had when it was last paused; a lost attempt falls back to it */
     int64_t next_level;                      /* the search hears of it when it has used so many units */
     uint64_t n_reports;                      /* of the objective: those of the curve */
+    int64_t units;                           /* that it has used, as far as the experiment counts them */
     struct trial *prev, *next;               /* among its worker's, or its experiment's pending ones */
     struct trial *prev_active, *next_active; /* among its experiment's active ones */
     double point[];
@@ -82,6 +83,7 @@ struct experiment {
     uint64_t n_active;
     uint64_t n_failed_in_row;
     uint64_t n_reports;
+    int64_t n_units; /* that its trials have used: the sum of their `units` */
     struct trial *best;
 
     struct suggestion *ready; /* ring of capacity n_ring, ascending numbers */
@@ -205,6 +207,8 @@ void experiment_close(struct engine *engine, struct experiment *experiment, enum
 void experiment_rank(struct experiment *experiment, struct trial *trial);
 /* A trial of it has become final (or PAUSED): limits and targets. */
 void experiment_trial_ended(struct engine *engine, struct experiment *experiment, struct trial *trial);
+/* The trial has reported: closes the experiment where limits.budget is used up. */
+void experiment_check_budget(struct engine *engine, struct experiment *experiment);
 void experiment_run(struct engine *engine, struct experiment *experiment);
 void experiment_deadline(struct engine *engine, struct experiment *experiment);
 int64_t experiment_elapsed_ns(const struct experiment *experiment, int64_t now_ns);
@@ -220,6 +224,8 @@ void trial_step(struct experiment *experiment, struct trial *trial, enum trial_s
 void trial_persist(struct engine *engine, struct experiment *experiment, struct trial *trial);
 void trial_observe(struct engine *engine, struct experiment *experiment, struct trial *trial,
                    enum observation_kind kind);
+/* It has used so many units: keeps the experiment's sum of them. */
+void trial_count_units(struct trial *trial, int64_t units);
 /* The curve has a value more, its last one: tells the search if a level is reached. */
 void trial_observe_level(struct engine *engine, struct experiment *experiment, struct trial *trial,
                          const struct curve *curve);

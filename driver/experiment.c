@@ -344,6 +344,7 @@ static void settle_rest(struct engine *engine, struct experiment *e)
         trial_step(e, trial, TRIAL_STOPPED);
         trial->ended_ms = engine_wall_ms(engine);
         trial_persist(engine, e, trial);
+        experiment_rank(e, trial); /* a paused one counts for what it reached */
     }
 }
 
@@ -422,6 +423,8 @@ void experiment_trial_ended(struct engine *engine, struct experiment *e, struct 
     if (trial->state == TRIAL_COMPLETED || trial->state == TRIAL_STOPPED) {
         e->n_failed_in_row = 0;
         experiment_rank(e, trial);
+    } else if (trial->state == TRIAL_PAUSED) {
+        e->n_failed_in_row = 0;
     } else if (trial->state == TRIAL_FAILED) {
         e->n_failed_in_row++;
     }
@@ -437,6 +440,16 @@ void experiment_trial_ended(struct engine *engine, struct experiment *e, struct 
                        (unsigned long long)e->n_failed_in_row, trial->text ? trial->text : "");
         experiment_close(engine, e, EXPERIMENT_FAILED, STOP_CANCELLED, text);
     }
+}
+
+void experiment_check_budget(struct engine *engine, struct experiment *e)
+{
+    int64_t budget = e->spec->limits.budget;
+    char text[96];
+    if (!budget || e->n_units < budget || e->state != EXPERIMENT_RUNNING || e->closing)
+        return;
+    (void)snprintf(text, sizeof text, "the budget of %lld units is used up", (long long)budget);
+    experiment_close(engine, e, EXPERIMENT_COMPLETED, STOP_LIMIT, text);
 }
 
 /* Could a worker be given anything, now or once the search has answered? */
@@ -498,6 +511,7 @@ void experiment_run(struct engine *engine, struct experiment *e)
     e->since_ns = engine->now_ns;
     peer_adopt_unclaimed(engine, e);
     arm(engine, e);
+    experiment_check_budget(engine, e); /* it may have been used up before a restart */
     experiment_feed(engine, e);
 }
 

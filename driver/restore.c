@@ -114,6 +114,8 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
         goto no_memory;
     trial->n_reports = curve ? curve->n : 0;
     experiment->n_reports += trial->n_reports;
+    trial->units = curve ? curve_units(curve) : 0;
+    experiment->n_units += trial->units;
     trial_observe(engine, experiment, trial, OBSERVED_PENDING);
     if (context_started(experiment->context, trial->number, trial->budget))
         goto no_memory;

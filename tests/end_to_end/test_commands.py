@@ -62,8 +62,8 @@ class Usage(Case):
                 self.assertIn(text, result.stderr)
                 self.assertEqual(result.stdout, "")
 
-    def test_simulate_and_keygen_are_not_promised(self):
-        self.assertNotIn("simulate", self.prova("help").stdout)
+    def test_keygen_is_not_promised(self):
+        self.assertNotIn("keygen", self.prova("help").stdout)
 
     def test_version(self):
         self.assertRegex(self.prova("version").stdout, r"^prova \d+\.\d+\.\d+ ")

@@ -487,6 +487,67 @@ START_TEST(of_equal_trials_the_first_is_the_best)
 }
 END_TEST
 
+/* Such a search is asked only as far as workers wait, and there was none when the experiment came. */
+START_TEST(a_worker_that_comes_late_gets_a_trial_of_a_search_that_learns)
+{
+    bench_submit(&bench, 1, "train: {command: [x]}\nparameters: {a: {min: 0.0, max: 1.0}}\nsearch: tpe\n");
+    bench_hello(&bench, 1, 1, 0);
+    ck_assert_uint_eq(bench_assigned(&bench, 1), 1);
+}
+END_TEST
+
+START_TEST(what_trials_may_use_in_all_ends_it)
+{
+    bench_submit(&bench, 1, SWEEP "limits: {budget: 3}\n");
+    bench_hello(&bench, 1, 1, 0);
+    bench_progress(&bench, 1, 1, 1, 1, 1, 0.5, OUTCOME_COMPLETED, 0.5); /* two units */
+    ck_assert_uint_eq(bench_assigned(&bench, 1), 2);
+    bench_progress(&bench, 1, 2, 2, 1, 0, 0.4, OUTCOME_NONE, (double)NAN);
+    ck_assert_uint_eq(bench_sent(&bench, 1, WIRE_STOP)->stop.reason, STOP_LIMIT);
+    bench_progress(&bench, 1, 3, 2, 1, -1, 0, OUTCOME_STOPPED, (double)NAN);
+    struct wire_status status = bench_status(&bench, 1);
+    ck_assert_uint_eq(status.state, EXPERIMENT_COMPLETED);
+    ck_assert_uint_eq(status.best_trial, 2);
+    ck_assert_str_eq(status.text.data, "the budget of 3 units is used up");
+}
+END_TEST
+
+START_TEST(what_a_lost_attempt_has_used_is_not_counted)
+{
+    bench_submit(&bench, 1, SWEEP "limits: {budget: 3}\n");
+    bench_hello(&bench, 1, 1, 0);
+    bench_progress(&bench, 1, 1, 1, 1, 1, 0.5, OUTCOME_NONE, (double)NAN);
+    bench_progress(&bench, 1, 2, 1, 1, -1, 0, OUTCOME_LOST, (double)NAN);
+    bench_progress(&bench, 1, 3, 1, 2, 1, 0.5, OUTCOME_COMPLETED, 0.5);
+    ck_assert_uint_eq(bench_status(&bench, 1).state, EXPERIMENT_RUNNING);
+}
+END_TEST
+
+#define PAUSING "schedule: {name: asha, max_budget: 9}\n"
+
+START_TEST(a_paused_trial_counts_for_what_it_reached_when_all_is_over)
+{
+    bench_submit(&bench, 1, SWEEP PAUSING "limits: {budget: 1}\n");
+    bench_hello(&bench, 1, 1, 0);
+    bench_progress(&bench, 1, 1, 1, 1, 0, 0.5, OUTCOME_COMPLETED, 0.5);
+    struct wire_status status = bench_status(&bench, 1);
+    ck_assert_uint_eq(status.state, EXPERIMENT_COMPLETED);
+    ck_assert_uint_eq(status.best_trial, 1);
+}
+END_TEST
+
+START_TEST(failures_with_paused_trials_between_are_not_in_a_row)
+{
+    bench_submit(&bench, 1, SWEEP PAUSING "limits: {trials: 9, failures: 2}\n");
+    bench_hello(&bench, 1, 1, 0);
+    bench_progress(&bench, 1, 1, 1, 1, -1, 0, OUTCOME_FAILED, (double)NAN);
+    bench_progress(&bench, 1, 2, 2, 1, 0, 0.5, OUTCOME_COMPLETED, 0.5);
+    ck_assert_int_eq(bench_state(&bench, 2), TRIAL_PAUSED);
+    bench_progress(&bench, 1, 3, 3, 1, -1, 0, OUTCOME_FAILED, (double)NAN);
+    ck_assert_uint_eq(bench_status(&bench, 1).state, EXPERIMENT_RUNNING);
+}
+END_TEST
+
 START_TEST(what_happens_is_kept_as_events)
 {
     static const char *const kinds[] = {"attempt lost", "stopping", "failed"};
@@ -614,6 +675,11 @@ int main(void)
     tcase_add_test(tcase, a_submission_is_idempotent);
     tcase_add_test(tcase, a_complete_experiment_is_not_resumed);
     tcase_add_test(tcase, of_equal_trials_the_first_is_the_best);
+    tcase_add_test(tcase, a_worker_that_comes_late_gets_a_trial_of_a_search_that_learns);
+    tcase_add_test(tcase, what_trials_may_use_in_all_ends_it);
+    tcase_add_test(tcase, what_a_lost_attempt_has_used_is_not_counted);
+    tcase_add_test(tcase, a_paused_trial_counts_for_what_it_reached_when_all_is_over);
+    tcase_add_test(tcase, failures_with_paused_trials_between_are_not_in_a_row);
     tcase_add_test(tcase, what_happens_is_kept_as_events);
     tcase_add_loop_test(tcase, a_search_that_learns_hears_of_every_level, 0,
                         (int)(sizeof levels / sizeof *levels));

@@ -1,0 +1,285 @@
+/* A k-d tree over the points of a table. See driver/nearest.h.
+ *
+ * A coordinate is the parameter's in the unit cube, a categorical one's the index of its choice, and ABSENT
+ * where the parameter is not active: below all others, so that a cut separates it like any value. Nodes are
+ * in one array, children behind their parent; leaves are ranges of `order`. */
+#include "driver/nearest.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ABSENT    (-1.0)
+#define LEAF_SIZE 8
+
+struct node {
+    size_t first, n;    /* its points, in `order` */
+    size_t n_left;      /* of them, those that were not removed */
+    size_t parent;      /* of the root: itself */
+    size_t left, right; /* 0: a leaf */
+    size_t dim;
+    double cut; /* left: coordinate <= cut */
+};
+
+struct nearest_tree {
+    const struct space *space;
+    size_t n, n_dims;
+    bool *is_choice; /* [n_dims] */
+    double *coords;  /* [n][n_dims] in `order` */
+    size_t *order;   /* [n] indices of points */
+    size_t *place;   /* [n] where a point is in `order` */
+    size_t *leaf;    /* [n] of each place */
+    bool *removed;   /* [n] by place */
+    size_t n_nodes;
+    struct node *nodes;
+    double *query, *gaps; /* [n_dims] */
+    double best;          /* of the search under way: squared distance, */
+    size_t found;         /* and point */
+};
+
+static void set_coords(double *coords, const struct nearest_tree *tree, const double *point)
+{
+    for (size_t d = 0; d < tree->n_dims; d++) {
+        size_t p = tree->space->dim_param[d];
+        if (isnan(point[p]))
+            coords[d] = ABSENT;
+        else
+            coords[d] = tree->is_choice[d] ? point[p] : param_to_unit(&tree->space->params[p], point[p]);
+    }
+}
+
+/* The dimension in which the points lie furthest apart, and where the middle is. */
+static double spread(const struct nearest_tree *tree, const struct node *node, size_t dim)
+{
+    double min = INFINITY, max = -INFINITY;
+    for (size_t i = node->first; i < node->first + node->n; i++) {
+        double coord = tree->coords[i * tree->n_dims + dim];
+        min = fmin(min, coord);
+        max = fmax(max, coord);
+    }
+    if (max <= min)
+        return 0;
+    return tree->is_choice[dim] || min < 0 ? 1 : max - min;
+}
+
+static void swap_places(struct nearest_tree *tree, size_t a, size_t b)
+{
+    size_t index = tree->order[a], n_dims = tree->n_dims;
+    tree->order[a] = tree->order[b];
+    tree->order[b] = index;
+    for (size_t d = 0; d < n_dims; d++) {
+        double coord = tree->coords[a * n_dims + d];
+        tree->coords[a * n_dims + d] = tree->coords[b * n_dims + d];
+        tree->coords[b * n_dims + d] = coord;
+    }
+}
+
+/* Moves those <= cut to the front; returns how many they are. */
+static size_t part(struct nearest_tree *tree, size_t first, size_t n, size_t dim, double cut)
+{
+    size_t low = first, high = first + n;
+    while (low < high) {
+        if (tree->coords[low * tree->n_dims + dim] <= cut)
+            low++;
+        else
+            swap_places(tree, low, --high);
+    }
+    return low - first;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A cut that leaves points on both sides, near the median of a sample of them. */
+static double choose_cut(const struct nearest_tree *tree, const struct node *node, size_t dim)
+{
+    enum { SAMPLE = 65 };
+    double sample[SAMPLE], max = -INFINITY, below = -INFINITY;
+    size_t n = node->n < SAMPLE ? node->n : SAMPLE;
+    for (size_t i = 0; i < n; i++)
+        sample[i] = tree->coords[(node->first + i * node->n / n) * tree->n_dims + dim];
+    qsort(sample, n, sizeof *sample, compare);
+    double cut = sample[(n - 1) / 2];
+    for (size_t i = node->first; i < node->first + node->n; i++)
+        max = fmax(max, tree->coords[i * tree->n_dims + dim]);
+    if (cut < max)
+        return cut;
+    for (size_t i = node->first; i < node->first + node->n; i++) {
+        double coord = tree->coords[i * tree->n_dims + dim];
+        if (coord < max)
+            below = fmax(below, coord);
+    }
+    return below;
+}
+
+static size_t new_node(struct nearest_tree *tree, size_t parent, size_t first, size_t n)
+{
+    tree->nodes[tree->n_nodes] = (struct node){.first = first, .n = n, .parent = parent};
+    return tree->n_nodes++;
+}
+
+/* Divides the nodes in the order in which they come: no recursion, whatever the points are. */
+static void build(struct nearest_tree *tree)
+{
+    (void)new_node(tree, 0, 0, tree->n);
+    for (size_t at = 0; at < tree->n_nodes; at++) {
+        struct node *node = &tree->nodes[at];
+        double widest = 0;
+        for (size_t d = 0; node->n > LEAF_SIZE && d < tree->n_dims; d++) {
+            double width = spread(tree, node, d);
+            if (width > widest) {
+                widest = width;
+                node->dim = d;
+            }
+        }
+        if (widest > 0) {
+            node->cut = choose_cut(tree, node, node->dim);
+            size_t n = part(tree, node->first, node->n, node->dim, node->cut);
+            node->left = new_node(tree, at, node->first, n);
+            node->right = new_node(tree, at, node->first + n, node->n - n);
+        }
+        for (size_t i = node->first; node->left == 0 && i < node->first + node->n; i++)
+            tree->leaf[i] = at;
+    }
+    for (size_t i = 0; i < tree->n; i++)
+        tree->place[tree->order[i]] = i;
+}
+
+static bool allocate(struct nearest_tree *tree)
+{
+    size_t n = tree->n + 1, n_dims = tree->n_dims + 1;
+    tree->is_choice = calloc(n_dims, sizeof *tree->is_choice);
+    tree->coords = calloc(n * n_dims, sizeof *tree->coords);
+    tree->order = calloc(n, sizeof *tree->order);
+    tree->place = calloc(n, sizeof *tree->place);
+    tree->leaf = calloc(n, sizeof *tree->leaf);
+    tree->removed = calloc(n, sizeof *tree->removed);
+    tree->nodes = calloc(2 * n, sizeof *tree->nodes);
+    tree->query = calloc(n_dims, sizeof *tree->query);
+    tree->gaps = calloc(n_dims, sizeof *tree->gaps);
+    return tree->is_choice && tree->coords && tree->order && tree->place && tree->leaf && tree->removed &&
+           tree->nodes && tree->query && tree->gaps;
+}
+
+int nearest_create(struct nearest_tree **out, const struct space *space, const double *points, size_t n)
+{
+    struct nearest_tree *tree = calloc(1, sizeof *tree);
+    if (!tree)
+        return ERR_NOMEM;
+    tree->space = space;
+    tree->n = n;
+    tree->n_dims = space->n_dims;
+    if (!allocate(tree)) {
+        nearest_destroy(tree);
+        return ERR_NOMEM;
+    }
+    for (size_t d = 0; d < tree->n_dims; d++)
+        tree->is_choice[d] = space->params[space->dim_param[d]].type == PARAM_CATEGORICAL;
+    for (size_t i = 0; i < n; i++) {
+        tree->order[i] = i;
+        set_coords(tree->coords + i * tree->n_dims, tree, points + i * space->n_params);
+    }
+    build(tree);
+    nearest_restore(tree);
+    *out = tree;
+    return 0;
+}
+
+void nearest_destroy(struct nearest_tree *tree)
+{
+    if (!tree)
+        return;
+    free(tree->is_choice);
+    free(tree->coords);
+    free(tree->order);
+    free(tree->place);
+    free(tree->leaf);
+    free(tree->removed);
+    free(tree->nodes);
+    free(tree->query);
+    free(tree->gaps);
+    free(tree);
+}
+
+static double coord_distance(bool is_choice, double a, double b)
+{
+    if (is_choice || a < 0 || b < 0)
+        return a == b ? 0 : 1;
+    return a - b;
+}
+
+static void search_leaf(struct nearest_tree *tree, const struct node *node)
+{
+    size_t n_dims = tree->n_dims;
+    for (size_t i = node->first; i < node->first + node->n; i++) {
+        const double *coords = tree->coords + i * n_dims;
+        double sum = 0;
+        for (size_t d = 0; d < n_dims && sum <= tree->best; d++) {
+            double distance = coord_distance(tree->is_choice[d], coords[d], tree->query[d]);
+            sum += distance * distance;
+        }
+        bool is_nearer = sum < tree->best || (sum == tree->best && tree->order[i] < tree->found);
+        if (is_nearer && !tree->removed[i]) {
+            tree->best = sum;
+            tree->found = tree->order[i];
+        }
+    }
+}
+
+/* How far any point beyond the cut is at least, in that dimension. */
+static double gap_to(const struct nearest_tree *tree, const struct node *node)
+{
+    double coord = tree->query[node->dim];
+    if (tree->is_choice[node->dim] || coord < 0 || node->cut < 0)
+        return 1;
+    return fabs(coord - node->cut);
+}
+
+/* `distance`: squared, from the query to the node's cell. The depth is that of the tree: a few dozen. */
+static void search(struct nearest_tree *tree, size_t at, double distance)
+{
+    const struct node *node = &tree->nodes[at];
+    if (node->n_left == 0 || distance > tree->best)
+        return;
+    if (node->left == 0) {
+        search_leaf(tree, node);
+        return;
+    }
+    bool goes_left = tree->query[node->dim] <= node->cut;
+    search(tree, goes_left ? node->left : node->right, distance);
+    double before = tree->gaps[node->dim], gap = fmax(before, gap_to(tree, node));
+    tree->gaps[node->dim] = gap;
+    search(tree, goes_left ? node->right : node->left, distance - before * before + gap * gap);
+    tree->gaps[node->dim] = before;
+}
+
+size_t nearest_find(struct nearest_tree *tree, const double *point)
+{
+    set_coords(tree->query, tree, point);
+    memset(tree->gaps, 0, tree->n_dims * sizeof *tree->gaps);
+    tree->best = INFINITY;
+    tree->found = SIZE_MAX;
+    search(tree, 0, 0);
+    return tree->found;
+}
+
+void nearest_remove(struct nearest_tree *tree, size_t index)
+{
+    size_t place = tree->place[index], at = tree->leaf[place];
+    if (tree->removed[place])
+        return;
+    tree->removed[place] = true;
+    for (tree->nodes[at].n_left--; at != 0; tree->nodes[at].n_left--)
+        at = tree->nodes[at].parent;
+}
+
+void nearest_restore(struct nearest_tree *tree)
+{
+    memset(tree->removed, 0, tree->n * sizeof *tree->removed);
+    for (size_t i = 0; i < tree->n_nodes; i++)
+        tree->nodes[i].n_left = tree->nodes[i].n;
+}
