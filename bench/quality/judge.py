@@ -6,9 +6,8 @@ from figures import compare
 from harness import row
 
 # What a search is compared with: samplers of the same kind. `auto` is the one to be used without a choice, so it is compared
-# with all.
+# with all. `random` is not compared: both are the same thing, and which has drawn the better points is chance.
 PEERS = {
-    "prova-random": ["optuna-random"],
     "prova-tpe": ["optuna-tpe-univariate", "optuna-tpe", "optuna-tpe-group"],
     "prova-cmaes": ["optuna-cmaes"],
     "prova-gp": ["optuna-gp"],
@@ -85,7 +84,5 @@ def against(figures, problems, ours, peer):
     if verdicts:
         name = f"quality.{ours.removeprefix('prova-')}_to_{peer.removeprefix('optuna-')}"
         yield row(f"{name}.worse", verdicts.count("worse"), "problems", None, ("value", "<", 1))
-        if ours == "prova-random":
-            return  # both are the same thing: which has the lower medians is chance
         good = sum(one in ("better", "lower", "equal") for one in verdicts)
         yield row(f"{name}.better", good, "problems", len(verdicts), ("ratio", ">=", 0.5))

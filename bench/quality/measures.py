@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import curves
 import figures as figure_set
 import judge
 import picture
@@ -20,6 +21,7 @@ from harness import Measure, Skip, has_module, optuna_python
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHEAP_SAMPLERS = ["optuna-random", "optuna-tpe", "optuna-tpe-univariate", "optuna-tpe-group", "optuna-cmaes"]
+SCHEDULED = ("random", "tpe", "gp")  # the searches that are tried with every schedule
 MANY_WORKERS = 8
 DEFAULT_SECONDS = 900
 
@@ -58,7 +60,7 @@ class Runner:
         self.run(sys.executable, "prova_search.py", library, self.folder / "prova.jsonl", "--searches", ",".join(searches),
                  "--workers", workers, "--problems", "function-branin" if self.bench.quick else "", share=share)
 
-    def optuna(self):
+    def optuna(self, share):
         try:
             python = optuna_python(self.bench)
         except Skip as reason:
@@ -66,9 +68,10 @@ class Runner:
             return
         output = self.folder / "optuna.jsonl"
         samplers = [one for one in CHEAP_SAMPLERS if one != "optuna-cmaes" or has_module(python, "cmaes")]
-        self.run(python, "optuna_search.py", output, "--samplers", ",".join(samplers), share=0.5)
+        self.run(python, "optuna_search.py", output, "--samplers", ",".join(samplers),
+                 share=share / 2)
         if has_module(python, "torch"):
-            self.run(python, "optuna_search.py", output, "--samplers", "optuna-gp")
+            self.run(python, "optuna_search.py", output, "--samplers", "optuna-gp", share=share)
         else:
             say(f"{python} has no PyTorch, which GPSampler needs: its recorded figures are used")
 
@@ -84,24 +87,40 @@ def quality(bench):
         raise Skip(str(fault)) from None
     if not options.data:
         say("no tables: only functions are measured; --data DIR or PROVA_BENCH_DATA says where tables are")
-    results = measure(bench, bench.top / "build/quality")
-    figures = figure_set.Figures(problems, results, figure_set.load_recorded())
+    runner = Runner(bench, bench.top / "build/quality", options.seeds or (2 if bench.quick else 20))
+    results = measure(runner)
+    recorded = figure_set.load_recorded()
+    figures = figure_set.Figures(problems, results, recorded)
+    simulations, tables = simulate(runner)
     (folder / "quality.svg").write_text(picture.draw(figures, problems))
-    (folder / "quality.md").write_text(report.write(figures, problems))
+    (folder / "quality.md").write_text(report.write(figures, problems, recorded) + curves.write(simulations, tables))
     say(f"the table and the picture are in {folder}: quality.md, quality.svg")
     yield from judge.rows(figures, problems)
+    yield from curves.rows(simulations, tables)
 
 
-def measure(bench, folder):
-    """Runs what is missing; the results of all."""
-    runner = Runner(bench, folder, bench.options.seeds or (2 if bench.quick else 20))
+def measure(runner):
+    """Runs by ask and tell whatever is missing; the results of all."""
+    bench, folder = runner.bench, runner.folder
     searches = list_searches(bench)
-    runner.prova(searches, share=0.4)
+    runner.prova(searches, share=0.3)
     runner.prova([name for name in searches if name in judge.ASYNCHRONOUS], MANY_WORKERS, share=0.3)
     if not bench.quick:
-        runner.optuna()
+        runner.optuna(share=0.6)
     version = result_file.version_of(bench.binaries / "sdk/libprova.so")
     return [result_file.Results(folder / "prova.jsonl", version), result_file.Results(folder / "optuna.jsonl")]
+
+
+def simulate(runner):
+    """Runs whatever simulation is missing; (simulations, tables)."""
+    bench = runner.bench
+    tables = curves.find_curves(bench.options.data) if bench.options.data else []
+    version = result_file.version_of(bench.prova)
+    simulations = curves.Simulations(bench.prova, runner.folder / "simulate.jsonl", version, runner.seeds)
+    if not bench.quick:
+        searches = [name for name in list_searches(bench) if name in SCHEDULED]
+        simulations.run(searches, tables, runner.end)
+    return simulations, tables
 
 
 MEASURES = [Measure("quality", quality)]

@@ -38,8 +38,8 @@ def line(figures, problem, searcher):
     return f"| {searcher} | {len(last)} | {' | '.join(cells)} | {verdicts(figures, problem, searcher)} |"
 
 
-def write(figures, problems, version=None):
-    words = RECORDED.format(version=version or "5.0.0") if figures.recorded_used else ""
+def write(figures, problems, recorded):
+    words = RECORDED.format(version=recorded["version"]) if figures.recorded_used else ""
     parts = [HEAD.format(recorded=words)]
     for problem in problems:
         searchers = [one for one in figures.searchers() if figures.at(one, problem)]

@@ -8,12 +8,14 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path[:0] = [str(BENCH), str(BENCH / "quality")]
 
+import curves  # noqa: E402
 import figures as figure_set  # noqa: E402
 import judge  # noqa: E402
 import picture  # noqa: E402
@@ -139,6 +141,41 @@ def result(searcher, seed, best, version="1"):
     return {"searcher": searcher, "problem": "function-branin", "seed": seed, "version": version, "best": best, "cpu_s": 0}
 
 
+class Curves(InFolder):
+    """Two searches on a table of learning curves, simulated, and kept."""
+
+    def setUp(self):
+        super().setUp()
+        draw = random.Random(1)
+        lines = ["x," + ",".join(f"loss@{step}" for step in range(1, 10))]
+        for _ in range(40):
+            x = draw.random()
+            lines.append(f"{x}," + ",".join(f"{1 + abs(x - 0.3) + 1 / step}" for step in range(1, 10)))
+        (self.folder / "curve.csv").write_text("\n".join(lines) + "\n")
+        (self.folder / "curve.yaml").write_text(
+            "name: curve\nmetric: {name: loss}\nparameters: {x: {type: double, min: 0, max: 1}}\ntable: {file: curve.csv, "
+            "kind: sampled, curve: {column: 'loss@{step}', steps: [1, 9]}, optimum: 1.12, median: 1.4}\n")
+
+    def simulations(self, version="1"):
+        return curves.Simulations(os.environ["PROVA_BIN"], self.folder / "simulate.jsonl", version, 3)
+
+    @unittest.skipUnless(__import__("importlib.util").util.find_spec("yaml"), "python3-yaml is not installed")
+    def test_every_combination_is_run_once_and_the_best_is_the_same_for_all(self):
+        tables, end = curves.find_curves(self.folder), time.monotonic() + 60
+        simulations = self.simulations()
+        simulations.run(["random"], tables, end)
+        self.assertEqual(len(simulations.regrets), 4 * len(curves.SCHEDULES))
+        self.assertTrue(all(0 <= one <= 1 for regrets in simulations.regrets.values() for one in regrets))
+        self.assertEqual(self.simulations().regrets, simulations.regrets)
+        self.assertEqual(self.simulations("2").regrets, {})
+        names = [row["name"].split(".")[2] for row in curves.rows(simulations, tables)]
+        self.assertEqual((len(names), len(set(names))), (5, 1))
+        self.assertIn("| random | asha |", curves.write(simulations, tables))
+
+    def test_no_rows_without_results(self):
+        self.assertEqual(list(curves.rows(self.simulations(), [])), [])
+
+
 class Results(InFolder):
     def test_a_line_that_was_cut_off_is_computed_again(self):
         path = self.folder / "results.jsonl"
@@ -194,7 +231,7 @@ class Runs(InFolder):
         version = result_file.version_of(pathlib.Path(os.environ["PROVA_LIBRARY"]))
         results = result_file.Results(self.folder / "prova.jsonl", version)
         figures = figure_set.Figures(problems, [results])
-        self.assertIn("| prova-tpe | 3 |", report.write(figures, problems))
+        self.assertIn("| prova-tpe | 3 |", report.write(figures, problems, None))
         xml.etree.ElementTree.fromstring(picture.draw(figures, problems))
         rows = {row["name"]: row for row in judge.rows(figures, problems)}
         self.assertGreater(rows["quality.function-branin"]["value"], 0)
