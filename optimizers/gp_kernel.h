@@ -1,0 +1,69 @@
+#ifndef OPTIMIZERS_GP_KERNEL_H
+#define OPTIMIZERS_GP_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/space.h"
+
+/* Points as a Gaussian process sees them, and its kernel.
+ *
+ * | symbol  | meaning                                                                        | shape      |
+ * | z       | a point as features: numeric ones, and categories by their index               | [F]        |
+ * | l_s     | lengthscales; some features share one                                          | [S]        |
+ * | r^2     | squared distance, sum over features of delta_f(z_f, z'_f) / l_s(f)^2           |            |
+ * | delta_f | numeric: (z_f - z'_f)^2;  category: [z_f != z'_f]                              |            |
+ * | k       | Matern 5/2: (1 + a + a^2 / 3) exp(-a), a = sqrt(5) r                           |            |
+ *
+ * A numeric parameter is its coordinate in the unit cube, stretched so that its first and last value are at 0
+ * and 1, and always of a value that it can have: the kernel sees integers and steps as rounded (Garrido-
+ * Merchan & Hernandez-Lobato 2020). A conditional one that is not active stands at 1/2 in z and has a second
+ * feature, 1/2 instead of 0, with the same lengthscale: so it is at some distance from all active ones, at
+ * none from other inactive ones, and r^2 stays a squared distance in a Euclidean space, without which k would
+ * be no kernel. A categorical one that is not active has a category more.
+ *
+ * The last feature is the fidelity: how far the trial had come, 1 for the farthest. */
+struct gp_feature {
+    bool is_categorical;
+    size_t scale; /* which lengthscale */
+};
+
+/* Where a coordinate of the unit cube is found among the features. */
+struct gp_dim {
+    bool is_used; /* false: it has one value only */
+    bool is_conditional;
+    bool is_continuous; /* numeric, with so many values that it may be moved by gradients */
+    size_t feature;     /* the next one says whether it is active, if numeric and conditional */
+    double low, range;  /* of its coordinate in the unit cube */
+};
+
+struct gp_features {
+    const struct space *space;
+    size_t n;                /* F, fidelity included */
+    size_t n_scales;         /* S */
+    struct gp_feature *list; /* [n] */
+    struct gp_dim *dims;     /* [space->n_dims] */
+};
+
+/* Returns 0 or ERR_NOMEM. Borrows space. */
+int gp_features_init(struct gp_features *features, const struct space *space);
+void gp_features_fini(struct gp_features *features);
+/* z[F] of a point of the space. */
+void gp_features_encode(double *z, const struct gp_features *features, const double *point, double fidelity);
+
+/* r2[n]: from z[F] to n points given feature by feature, columns[F][stride], both with numeric features
+ * divided by their lengthscales; weights[S] are 1 / l^2. O(n F). */
+void gp_distances(double *r2, const struct gp_features *features, const double *weights,
+                  const double *columns, size_t stride, size_t n, const double *z);
+/* k[n] of r2[n], times `scale`. */
+void gp_matern(double *k, const double *r2, size_t n, double scale);
+/* The same, and slope[n] = -2 scale dk / d(r^2) = scale 5/3 (1 + a) exp(-a). */
+void gp_matern_slope(double *k, double *slope, const double *r2, size_t n, double scale);
+
+/* The Cholesky factor of the n x n matrix in the lower triangle of rows a[n][stride], in its place; the upper
+ * triangle is left alone. False: it is not positive definite. O(n^3). */
+bool gp_factorize(double *a, size_t n, size_t stride);
+/* Of such a factor the lower triangle of the inverse matrix, in its place. O(n^3). */
+bool gp_invert(double *factor, size_t n, size_t stride);
+
+#endif
