@@ -6,7 +6,7 @@
 
 #include "optimizers/registry.h"
 
-#define CONTEXTS(X) X(optimization) X(single) X(ablation)
+#define CONTEXTS(X) X(optimization) X(single) X(distributed) X(ablation)
 
 #define CONTEXT_EXTERN(name) extern const struct context_type context_##name;
 CONTEXTS(CONTEXT_EXTERN)

@@ -1,7 +1,10 @@
-/* Context single: one trial, with the parameters' defaults or the values that its section gives:
+/* Contexts single and distributed: one trial, with the parameters' defaults or the values that its section
+ * gives, on one worker or on several at once:
  *
- *   context: single
- *   single: {lr: 0.1, solver: sgd}
+ *   context: single                 context: distributed
+ *   single: {lr: 0.1, solver: sgd}  distributed: {workers: 4, parameters: {lr: 0.1, solver: sgd}}
+ *
+ * The plan is the same: on how many workers a trial runs is the engine's business, in every context.
  *
  * It is how the same file and function run once, to try them or to repeat the best trial of a search. A
  * parameter without default and value takes the middle of its range. */
@@ -129,6 +132,18 @@ static int single_ended(void *state, uint64_t trial, enum trial_state end, const
 const struct context_type context_single = {
     .name = "single",
     .summary = "one trial, with the defaults or the values given in its section",
+    .check = single_check,
+    .create = single_create,
+    .destroy = single_destroy,
+    .next = single_next,
+    .started = single_started,
+    .report = single_report,
+    .ended = single_ended,
+};
+
+const struct context_type context_distributed = {
+    .name = "distributed",
+    .summary = "one trial on several workers at once",
     .check = single_check,
     .create = single_create,
     .destroy = single_destroy,

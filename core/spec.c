@@ -24,6 +24,7 @@ static int set_defaults(struct spec *spec)
     spec->limits = (struct limits){.trials = 100, .target = NAN, .failures = 10};
     spec->table = (struct table_source){
         .first_step = 1, .last_step = 1, .optimum = NAN, .median = NAN, .best_one_percent = NAN};
+    spec->gang.workers = 1;
     spec->workers = 1;
     spec->retries = 1;
     if (!spec->space || !spec->name || !spec->metric.name)

@@ -68,6 +68,18 @@ struct table_source {
     double best_one_percent;            /* NaN: unknown; for those who read the file */
 };
 
+/* What a program on several workers needs to find the others: worker/runtime_*.c, one each. */
+enum runtime { RUNTIME_ENV, RUNTIME_TENSORFLOW, RUNTIME_MPI };
+
+/* Every trial runs on a gang of workers at once (docs/distributed.md). */
+struct gang_spec {
+    int64_t workers; /* from 1 (no gang; default) to MAX_GANG */
+    enum runtime runtime;
+    int64_t parameter_servers; /* of runtime tensorflow: so many of the workers, the last ones */
+};
+
+#define MAX_GANG 1024 /* their addresses fit into one message */
+
 struct spec {
     char *name; /* [A-Za-z0-9_.-]+, default: the file's name without its ending */
     struct train train;
@@ -82,9 +94,10 @@ struct spec {
     struct plugin context;        /* name: single, optimization (default); settings: its own section */
     struct ablation *ablation;    /* of context ablation; else NULL */
     struct warm_start warm_start; /* what the search is told before the first trial; empty: nothing */
+    struct gang_spec gang;
     struct limits limits;
     struct table_source table;
-    int64_t workers; /* local workers of `prova run`; default 1 */
+    int64_t workers; /* local workers of `prova run`; default gang.workers */
     int64_t retries; /* further attempts after an attempt was lost; default 1 */
     uint64_t seed;
     bool has_seed; /* false: `seed` is drawn by whoever submits it */

@@ -238,6 +238,16 @@ static void write_warm_start(struct text *out, const struct spec *spec)
     text_append(out, "}");
 }
 
+static void write_gang(struct text *out, const struct gang_spec *gang)
+{
+    static const char *const runtimes[] = {"env", "tensorflow", "mpi"};
+    write_key(out, "workers");
+    text_printf(out, "%" PRId64, gang->workers);
+    write_string(out, "runtime", runtimes[gang->runtime]);
+    next_key(out, "parameter_servers");
+    text_printf(out, "%" PRId64, gang->parameter_servers);
+}
+
 static void write_space(struct text *out, const struct space *space)
 {
     next_key(out, "parameters");
@@ -269,7 +279,9 @@ void spec_write_json(struct text *out, const struct spec *spec)
         next_key(out, "ablation");
         ablation_write_json(out, spec->ablation, spec->space);
     }
-    text_append(out, ",\"limits\":{");
+    text_append(out, ",\"distributed\":{");
+    write_gang(out, &spec->gang);
+    text_append(out, "},\"limits\":{");
     write_limits(out, &spec->limits);
     text_append(out, "}");
     if (spec->table.file)

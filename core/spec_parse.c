@@ -356,6 +356,8 @@ static const struct field top_fields[] = {
     {.name = "context", .read = read_plugin, .offset = offsetof(struct spec, context)},
     {.name = "warm_start", .read = read_nothing}, /* with the space at hand: read_warm_start */
     {.name = "ablation", .read = read_nothing},   /* likewise: read_ablation */
+    {.name = "distributed", .read = read_distributed},
+    {.name = "workers_per_trial", .read = read_workers_per_trial},
     {.name = "limits", .read = read_limits, .offset = offsetof(struct spec, limits)},
     {.name = "table", .read = read_table_source, .offset = offsetof(struct spec, table)},
     {.name = "workers", .read = read_int, .offset = offsetof(struct spec, workers), .min = 1, .max = 100000},
@@ -431,6 +433,7 @@ static void read_top(struct reader *r, const struct yaml *root)
     if (r->code == 0)
         read_ablation(r, root);
     settle_limits(r->spec, root);
+    settle_gang(r, root);
     check_something_to_search(r, root);
     read_warm_start(r, root);
 }

@@ -65,6 +65,13 @@ void read_parameters(struct reader *r, void *target, const struct field *field, 
 void read_table_source(struct reader *r, void *target, const struct field *field,
                        const struct yaml_pair *pair);
 void read_plugin(struct reader *r, void *target, const struct field *field, const struct yaml_pair *pair);
+/* `distributed: {...}`; `workers_per_trial: 2` is short for its first key. */
+void read_distributed(struct reader *r, void *target, const struct field *field,
+                      const struct yaml_pair *pair);
+void read_workers_per_trial(struct reader *r, void *target, const struct field *field,
+                            const struct yaml_pair *pair);
+/* What gangs ask of the other sections, all of which have been read. */
+void settle_gang(struct reader *r, const struct yaml *root);
 /* Every `when` of the parameters, which have been read. */
 void read_conditions(struct reader *r, const struct yaml *parameters);
 /* Section warm_start, once the space is finished. */

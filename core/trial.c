@@ -60,6 +60,8 @@ const char *stop_reason_name(enum stop_reason reason)
         return "cancelled";
     case STOP_STALE:
         return "stale";
+    case STOP_ENDED:
+        return "ended";
     }
     return "?";
 }

@@ -26,7 +26,8 @@ enum stop_reason {
     STOP_EARLY = 1,     /* a stopping rule or the schedule ends it */
     STOP_LIMIT = 2,     /* a limit or the target of the experiment is reached */
     STOP_CANCELLED = 3, /* the user stops the experiment; it may be resumed */
-    STOP_STALE = 4      /* this attempt is no longer current: drop it and whatever is unsent of it */
+    STOP_STALE = 4,     /* this attempt is no longer current: drop it and whatever is unsent of it */
+    STOP_ENDED = 5      /* of a gang's member: rank 0 has ended, and the attempt with it */
 };
 
 /* How a trial's value is read from its reports. */

@@ -52,6 +52,7 @@ void trial_destroy(struct trial *trial)
     if (!trial)
         return;
     curve_fini(&trial->curve);
+    gang_destroy(trial->gang);
     free(trial->text);
     free(trial->log);
     free(trial);
@@ -180,12 +181,11 @@ static bool introduce(struct engine *engine, struct experiment *experiment, stru
     return true;
 }
 
-void trial_assign(struct engine *engine, struct experiment *experiment, struct trial *trial,
-                  struct worker *worker)
+void trial_send_assign(struct engine *engine, struct experiment *experiment, const struct trial *trial,
+                       struct worker *worker, uint64_t rank)
 {
     if (!introduce(engine, experiment, worker))
         return;
-    trial_attach(engine, experiment, trial, worker);
     struct command *command = engine_command(engine, COMMAND_SEND);
     if (!command)
         return;
@@ -198,21 +198,34 @@ void trial_assign(struct engine *engine, struct experiment *experiment, struct t
         .budget = trial->budget,
         .done = trial->done,
         .point = {.n = experiment->spec->space->n_params, .values = trial->point},
+        .gang = trial->gang ? trial->gang->number : 0,
+        .rank = rank,
+        .world = trial->gang ? trial->gang->n : 0,
     };
+}
+
+void trial_assign(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                  struct worker *worker)
+{
+    trial_attach(engine, experiment, trial, worker);
+    trial_send_assign(engine, experiment, trial, worker, 0);
     trial_persist(engine, experiment, trial);
     experiment_changed(engine, experiment);
 }
 
-static void send_stop(struct engine *engine, struct experiment *experiment, uint64_t number, uint64_t attempt,
-                      struct id worker, enum stop_reason reason)
+void trial_tell_stop(struct engine *engine, const struct experiment *experiment, const struct trial *trial,
+                     struct id worker, enum stop_reason reason)
 {
     struct command *command = engine_command(engine, COMMAND_SEND);
     if (!command)
         return;
     command->worker = worker;
     command->message.type = WIRE_STOP;
-    command->message.stop = (struct wire_stop){
-        .experiment = experiment->id, .trial = number, .attempt = attempt, .reason = (uint64_t)reason};
+    command->message.stop = (struct wire_stop){.experiment = experiment->id,
+                                               .trial = trial->number,
+                                               .attempt = trial->attempt,
+                                               .reason = (uint64_t)reason,
+                                               .gang = trial->gang ? trial->gang->number : 0};
 }
 
 static void stopping_event(struct engine *engine, const struct experiment *experiment,
@@ -240,7 +253,8 @@ void trial_send_stop(struct engine *engine, struct experiment *experiment, struc
         if (reason == STOP_EARLY)
             stopping_event(engine, experiment, trial);
     }
-    send_stop(engine, experiment, trial->number, trial->attempt, trial->worker_id, reason);
+    trial_tell_stop(engine, experiment, trial, trial->worker_id, reason);
+    gang_tell_stop(engine, experiment, trial, reason);
 }
 
 /* A final trial needs its curve no more, but the record of this event still points to it. */
@@ -280,7 +294,8 @@ void trial_forget_attempt(struct trial *trial)
 /* How an attempt ended, in one piece: from its worker's last word, or from us. */
 struct ending {
     enum outcome outcome;
-    bool counts; /* of LOST: against the retries */
+    bool counts;       /* of LOST: against the retries */
+    struct worker *by; /* of its workers the one that ended it, or was lost; NULL: none of them */
     double value;
     const char *text, *log;
 };
@@ -404,9 +419,11 @@ static void decide_end(struct engine *engine, struct experiment *experiment, str
                        const struct ending *ending)
 {
     bool asked = trial->reason == STOP_EARLY || trial->reason == STOP_LIMIT;
+    /* A member of a gang fails when another one dies, and its word may come first: tried again, whichever it
+     * was. */
     if (ending->outcome == OUTCOME_COMPLETED)
         end_with_value(engine, experiment, trial, TRIAL_COMPLETED, ending->value);
-    else if (ending->outcome == OUTCOME_FAILED)
+    else if (ending->outcome == OUTCOME_FAILED && (!gang_wanted(experiment) || trial->diverged))
         fail(engine, experiment, trial, ending->text);
     else if (asked) /* stopped, or lost while it was being stopped */
         end_with_value(engine, experiment, trial, TRIAL_STOPPED, ending->value);
@@ -421,11 +438,13 @@ static void attempt_ended(struct engine *engine, struct experiment *experiment, 
                           const struct ending *ending)
 {
     struct worker *worker = trial->worker;
+    bool is_regular = ending->outcome == OUTCOME_COMPLETED || ending->outcome == OUTCOME_STOPPED;
     persist_attempt(engine, experiment, trial, ending);
     if (ending->outcome == OUTCOME_LOST)
         engine_event(engine, experiment, trial, "attempt lost", ending->text);
     if (worker)
         DL_DELETE(worker->trials, trial);
+    gang_dissolve(engine, experiment, trial, ending->by, is_regular ? STOP_ENDED : STOP_STALE);
     trial->worker = NULL;
     if (ending->log && *ending->log)
         replace_text(engine, &trial->log, ending->log);
@@ -434,15 +453,34 @@ static void attempt_ended(struct engine *engine, struct experiment *experiment, 
         spend_curve(engine, trial);
     experiment_changed(engine, experiment);
     /* The worker first: fairness picks its next trial among all experiments. */
-    if (worker && worker->state == WORKER_READY && !worker->trials)
+    if (worker && worker->state == WORKER_READY && !peer_has_work(worker))
+        peer_employ(engine, worker);
+    worker = ending->by == worker ? NULL : ending->by;
+    if (worker && worker->state == WORKER_READY && !peer_has_work(worker))
         peer_employ(engine, worker);
     experiment_feed(engine, experiment);
 }
 
-void trial_lose(struct engine *engine, struct experiment *experiment, struct trial *trial, bool counts,
-                const char *text)
+void trial_lose(struct engine *engine, struct experiment *experiment, struct trial *trial, struct worker *by,
+                bool counts, const char *text)
 {
-    struct ending ending = {.outcome = OUTCOME_LOST, .counts = counts, .value = (double)NAN, .text = text};
+    struct ending ending = {.outcome = OUTCOME_LOST,
+                            .counts = counts,
+                            .by = by,
+                            .value = (double)NAN,
+                            .text = gang_text(engine, trial, by, text)};
+    attempt_ended(engine, experiment, trial, &ending);
+}
+
+void trial_lose_member(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                       struct worker *by, const char *text, const char *log)
+{
+    struct ending ending = {.outcome = OUTCOME_LOST,
+                            .counts = true,
+                            .by = by,
+                            .value = (double)NAN,
+                            .text = gang_text(engine, trial, by, text),
+                            .log = log};
     attempt_ended(engine, experiment, trial, &ending);
 }
 
@@ -486,11 +524,9 @@ static void objective_reported(struct engine *engine, struct experiment *experim
     consider(engine, experiment, trial, ends);
 }
 
-static void take_reports(struct engine *engine, struct experiment *experiment, struct trial *trial,
-                         const struct wire_progress *progress)
+void trial_persist_reports(struct engine *engine, const struct experiment *experiment,
+                           const struct trial *trial, struct wire_strs names, struct wire_reports reports)
 {
-    if (!progress->reports.n)
-        return;
     struct command *command = engine_command(engine, COMMAND_PERSIST);
     if (!command)
         return;
@@ -499,8 +535,16 @@ static void take_reports(struct engine *engine, struct experiment *experiment, s
                                                       .trial = trial->number,
                                                       .attempt = trial->attempt,
                                                       .time_ms = engine_wall_ms(engine),
-                                                      .names = progress->names,
-                                                      .reports = progress->reports};
+                                                      .names = names,
+                                                      .reports = reports};
+}
+
+static void take_reports(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                         const struct wire_progress *progress)
+{
+    if (!progress->reports.n)
+        return;
+    trial_persist_reports(engine, experiment, trial, progress->names, progress->reports);
     for (size_t i = 0; i < progress->reports.n && !engine->failed; i++)
         if (progress->reports.list[i].metric == 0)
             objective_reported(engine, experiment, trial, &progress->reports.list[i],
@@ -525,6 +569,7 @@ void trial_progress(struct engine *engine, struct experiment *experiment, struct
     if (ends) {
         struct ending ending = {.outcome = (enum outcome)progress->outcome,
                                 .counts = true,
+                                .by = trial->worker,
                                 .value = progress->value,
                                 .text = progress->text.data,
                                 .log = progress->log.data};

@@ -186,18 +186,21 @@ void engine_message(struct engine *engine, struct id worker, const struct wire_m
 {
     engine->now_ns = now_ns;
     peer_message(engine, worker, message);
+    gang_settle(engine);
 }
 
 void engine_worker_gone(struct engine *engine, struct id worker, int64_t now_ns)
 {
     engine->now_ns = now_ns;
     peer_unreachable(engine, worker);
+    gang_settle(engine);
 }
 
 void engine_forget_workers(struct engine *engine, int64_t now_ns)
 {
     engine->now_ns = now_ns;
     peer_dismiss_absent(engine, "its driver was killed, and its worker with it");
+    gang_settle(engine);
 }
 
 /* The question that began with `first` is answered; `n` of what it asked for came. */
@@ -259,6 +262,7 @@ void engine_suggested(struct engine *engine, int64_t key, uint64_t first_trial, 
         }
     }
     experiment_feed(engine, experiment);
+    gang_settle(engine);
 }
 
 void engine_time(struct engine *engine, int64_t now_ns)
@@ -274,6 +278,7 @@ void engine_time(struct engine *engine, int64_t now_ns)
             experiment_deadline(engine,
                                 (struct experiment *)(void *)(base - offsetof(struct experiment, deadline)));
     }
+    gang_settle(engine);
 }
 
 static void warm_start_event(struct engine *engine, const struct experiment *experiment)
@@ -320,6 +325,7 @@ int engine_submit(struct engine *engine, const struct experiment_record *record,
     warm_start_event(engine, experiment);
     experiment_changed(engine, experiment);
     experiment_run(engine, experiment);
+    gang_settle(engine);
     return 0;
 }
 
@@ -346,6 +352,7 @@ int engine_resume(struct engine *engine, struct id id, int64_t now_ns, struct er
     experiment_persist_state(engine, experiment);
     engine_event(engine, experiment, NULL, "resumed", "");
     experiment_run(engine, experiment);
+    gang_settle(engine);
     return 0;
 }
 
@@ -358,6 +365,7 @@ int engine_cancel(struct engine *engine, struct id id, int64_t now_ns, struct er
     if (experiment->state == EXPERIMENT_RUNNING && !experiment->closing) {
         experiment_close(engine, experiment, EXPERIMENT_INTERRUPTED, STOP_CANCELLED, "stopped by the user");
         experiment_feed(engine, experiment); /* with nothing under way it is over at once */
+        gang_settle(engine);
     }
     return 0;
 }
@@ -388,7 +396,7 @@ bool engine_find(struct id *experiment, int64_t *key, const struct engine *engin
 
 int engine_status(struct wire_status *status, const struct engine *engine, struct id id, int64_t now_ns)
 {
-    const struct experiment *e = engine_experiment(engine, id);
+    struct experiment *e = engine_experiment(engine, id);
     if (!e)
         return ERR_NOT_FOUND;
     *status = (struct wire_status){
@@ -409,6 +417,12 @@ int engine_status(struct wire_status *status, const struct engine *engine, struc
         .best_value = e->best ? e->best->value : (double)NAN,
         .elapsed_s = (double)experiment_elapsed_ns(e, now_ns) / 1e9,
     };
+    if (e->state == EXPERIMENT_RUNNING && !e->closing && gang_wanted(e) && !gang_is_feasible(engine, e)) {
+        (void)snprintf(e->wait_text, sizeof e->wait_text,
+                       "waits for %lld workers at once, and %llu are connected",
+                       (long long)e->spec->gang.workers, (unsigned long long)status->n_workers);
+        status->text = wire_string(e->wait_text);
+    }
     if (e->best)
         status->best_point = (struct wire_point){.n = e->spec->space->n_params, .values = e->best->point};
     return 0;

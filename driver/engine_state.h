@@ -7,6 +7,7 @@
  *   peers.c       workers: greeting, leases, who is idle
  *   experiment.c  what runs next, limits, the end of an experiment
  *   attempt.c     one trial: its state, its attempts, its reports
+ *   gang.c        trials that run on several workers at once
  *   restore.c     rebuilding after a restart
  */
 
@@ -21,6 +22,28 @@
 struct worker;
 struct experiment;
 
+/* A worker's part in a gang. */
+struct member {
+    struct trial *trial;
+    struct worker *worker; /* NULL: it has ended, or (after a restart) has not come back yet */
+    uint64_t held;         /* as trial.held; of ranks from 1 */
+    bool has_joined, has_ended;
+    bool is_silent;             /* and that was said */
+    char *host;                 /* where the other members reach it; NULL: it has not joined */
+    uint64_t port;              /* that it holds there */
+    struct member *prev, *next; /* among its worker's; ranks from 1, rank 0 is among worker.trials */
+};
+
+/* The workers of one attempt. */
+struct gang {
+    uint64_t number;    /* 0: not known yet after a restart */
+    size_t n, n_joined; /* n: members */
+    bool has_started;   /* all have joined, and were told to begin */
+    bool is_restored;
+    int64_t complete_by_ns; /* of one that was restored: when all must have come back; 0: they have */
+    struct member members[];
+};
+
 struct trial {
     struct experiment *experiment;
     uint64_t number;
@@ -28,7 +51,8 @@ struct trial {
     uint64_t attempt;       /* the current one; of a PENDING trial the next one */
     uint64_t first_attempt; /* whose reports the curve begins with */
     uint64_t n_lost;
-    struct worker *worker;   /* of the current attempt; NULL: none */
+    struct worker *worker;   /* of the current attempt (its rank 0); NULL: none */
+    struct gang *gang;       /* of the current attempt; NULL: one worker is enough */
     struct id worker_id;     /* of the last attempt */
     enum stop_reason reason; /* why its attempt was asked to stop; 0: it was not */
     bool pausing;            /* it is PAUSED, not STOPPED, once its attempt has ended */
@@ -104,6 +128,7 @@ struct experiment {
     int64_t since_ns;   /* of state RUNNING */
     struct deadline deadline;
     int64_t close_by_ns; /* while closing: attempts that have not ended by then are given up */
+    char wait_text[96];  /* that a status may lend */
     bool changed;        /* COMMAND_CHANGED is in the queue */
     UT_hash_handle hh;
     UT_hash_handle hh_key;
@@ -123,11 +148,13 @@ struct worker {
     uint64_t greeting, n_held; /* n_held: HOLDs still to come */
     uint64_t next_seq;         /* of its next PROGRESS */
     struct trial *trials;      /* attempts that it has, as far as is known */
+    struct member *members;    /* its parts in gangs, but for rank 0 */
     struct experiment **known; /* [n_known] experiments that it was told of on this connection */
     size_t n_known, capacity_known;
     char *host;
     bool stale;          /* it still runs an attempt that it was told to drop: not free until it says so */
     unsigned idle_beats; /* heartbeats in a row that say it runs nothing though it should */
+    unsigned deaf_beats; /* ... that it runs something though it is stale */
     int64_t heard_ns;
     struct deadline deadline;
     struct worker **list; /* the idle list that it is in; NULL: none */
@@ -152,8 +179,11 @@ struct engine {
     uint64_t n_general;             /* connected workers that serve anything */
     struct experiment *experiments; /* by id */
     struct experiment *experiments_by_key;
-    struct experiment *hungry; /* may have something to start; the longest unserved first */
-    char scratch[256];         /* a text that a command points to */
+    struct experiment *hungry;   /* may have something to start; the longest unserved first */
+    struct experiment *reserver; /* whose gang all general workers that get idle are kept for; NULL: none */
+    bool has_released;           /* workers that were kept may have other work: see gang_settle */
+    uint64_t last_gang;          /* number */
+    char scratch[256];           /* a text that a command points to */
 };
 
 /* engine.c */
@@ -182,6 +212,13 @@ void peer_arm(struct engine *engine, struct worker *worker);
 /* It runs nothing: finds it something to do, or a place among the idle. */
 void peer_employ(struct engine *engine, struct worker *worker);
 void peer_unpark(struct worker *worker);
+/* Gives idle general workers to whoever has work for them. */
+void peer_employ_idle(struct engine *engine);
+/* It runs an attempt, as far as is known. */
+bool peer_has_work(const struct worker *worker);
+/* It drops that attempt, and says by a heartbeat when it runs it no more. */
+void peer_send_stale(struct engine *engine, struct worker *worker, struct id experiment, uint64_t trial,
+                     uint64_t attempt);
 
 /* experiment.c */
 struct experiment *experiment_create(struct engine *engine, const struct experiment_record *record,
@@ -192,6 +229,10 @@ void experiment_changed(struct engine *engine, struct experiment *experiment);
 /* Something may be possible now that was not: gives work to idle workers, asks the search, and sees whether
  * it is over. */
 void experiment_feed(struct engine *engine, struct experiment *experiment);
+/* Could a trial of it begin now, were there workers? Changes nothing. */
+bool experiment_can_start(struct experiment *experiment);
+/* Takes its next trial from whatever has one; NULL: none. It is PENDING and in no list. */
+struct trial *experiment_take_next(struct engine *engine, struct experiment *experiment);
 /* Starts its next trial on this worker, if there is one. The caller then takes the worker off its list and
  * calls experiment_ask: before that the worker would count as one that waits, and a search that learns be
  * asked for a point too early. */
@@ -237,12 +278,60 @@ void trial_attach(struct engine *engine, struct experiment *experiment, struct t
                   struct worker *worker);
 void trial_assign(struct engine *engine, struct experiment *experiment, struct trial *trial,
                   struct worker *worker);
+void trial_send_assign(struct engine *engine, struct experiment *experiment, const struct trial *trial,
+                       struct worker *worker, uint64_t rank);
 void trial_send_stop(struct engine *engine, struct experiment *experiment, struct trial *trial,
                      enum stop_reason reason);
+/* The message alone. */
+void trial_tell_stop(struct engine *engine, const struct experiment *experiment, const struct trial *trial,
+                     struct id worker, enum stop_reason reason);
 void trial_progress(struct engine *engine, struct experiment *experiment, struct trial *trial,
                     const struct wire_progress *progress);
-/* The attempt is over without a word of its worker. `counts`: against the trial's retries. */
-void trial_lose(struct engine *engine, struct experiment *experiment, struct trial *trial, bool counts,
-                const char *text);
+/* Keeps what was reported, with these names. */
+void trial_persist_reports(struct engine *engine, const struct experiment *experiment,
+                           const struct trial *trial, struct wire_strs names, struct wire_reports reports);
+/* The attempt is over without a word of its worker. `by`: the one of its workers that was lost or does not
+ * have it; NULL: none of them. `counts`: against the trial's retries. */
+void trial_lose(struct engine *engine, struct experiment *experiment, struct trial *trial, struct worker *by,
+                bool counts, const char *text);
+/* A member of its gang, not rank 0, said that its part has failed or was lost. */
+void trial_lose_member(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                       struct worker *by, const char *text, const char *log);
+
+/* gang.c */
+bool gang_wanted(const struct experiment *experiment); /* its trials need more than one worker */
+/* Are there workers enough, idle or not? */
+bool gang_is_feasible(const struct engine *engine, const struct experiment *experiment);
+/* Forms a gang for the next trial, if there are workers enough; else all that get idle from now on are kept
+ * for it, unless they are kept for another one. */
+bool gang_start_next(struct engine *engine, struct experiment *experiment);
+/* The worker does not have its part. True if it was never there, and is sent again. */
+bool gang_assign_again(struct engine *engine, struct trial *trial, struct worker *worker);
+void gang_join(struct engine *engine, struct worker *worker, const struct wire_join *message);
+/* It runs its part on though it was asked to stop: a member that waits for others does not report. */
+void gang_stop_again(struct engine *engine, const struct worker *worker);
+/* After a restart: the members are not known yet. */
+int gang_restore(struct engine *engine, struct trial *trial);
+bool gang_hold(struct engine *engine, struct experiment *experiment, struct trial *trial,
+               struct worker *worker, const struct wire_hold *message);
+/* Of a rank from 1: true if the message was one of a member of the trial's gang. */
+bool gang_progress(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                   struct worker *worker, const struct wire_progress *message);
+/* The same to all members but rank 0. */
+void gang_tell_stop(struct engine *engine, const struct experiment *experiment, const struct trial *trial,
+                    enum stop_reason reason);
+/* The attempt is over: members that still run are told, but for `by`. */
+void gang_dissolve(struct engine *engine, const struct experiment *experiment, struct trial *trial,
+                   const struct worker *by, enum stop_reason reason);
+void gang_destroy(struct gang *gang);
+/* "rank 3 on a.example: text"; `text` itself without a gang. Lends until the commands are executed. */
+const char *gang_text(struct engine *engine, const struct trial *trial, const struct worker *worker,
+                      const char *text);
+/* Gives up what did not come back whole after a restart; returns when to call it again, INT64_MAX: never. */
+int64_t gang_give_up_incomplete(struct engine *engine, struct experiment *experiment);
+/* A member of a gang was not heard of for half a lease, or is heard again: says so, once. */
+void gang_notice(struct engine *engine, struct worker *worker, bool is_silent);
+/* After every event: workers that need not be kept any more find other work. */
+void gang_settle(struct engine *engine);
 
 #endif

@@ -87,6 +87,8 @@ void experiment_destroy(struct engine *engine, struct experiment *e)
     if (!e)
         return;
     experiment_hungry(engine, e, false);
+    if (engine->reserver == e)
+        engine->reserver = NULL;
     heap_remove(&engine->deadlines, &e->deadline);
     if (e->hh.tbl)
         HASH_DEL(engine->experiments, e);
@@ -180,15 +182,18 @@ bool experiment_drop_suggestion(struct experiment *e, uint64_t number)
     return false;
 }
 
-/* Idle workers that could run its trials, its own and general ones; counted up to LOOKAHEAD. */
+/* Trials that idle workers could run, its own and general ones; counted up to LOOKAHEAD. */
 static uint64_t n_waiting(const struct engine *engine, const struct experiment *e)
 {
     const struct worker *lists[] = {e->idle, e->spec->train.kind == TRAIN_FUNCTION ? NULL : engine->idle};
     uint64_t n = 0;
+    uint64_t size = (uint64_t)e->spec->gang.workers;
     for (size_t i = 0; i < 2; i++)
-        for (const struct worker *worker = lists[i]; worker && n < LOOKAHEAD; worker = worker->next)
+        for (const struct worker *worker = lists[i]; worker && n < LOOKAHEAD * size; worker = worker->next)
             n++;
-    return n;
+    /* With no gang under way one is prepared, so that it is known that workers are wanted for it. */
+    n /= size;
+    return n || size == 1 || e->n_active ? n : 1;
 }
 
 /* Asks for one unbroken range of numbers that have no trial; returns how many. */
@@ -218,7 +223,7 @@ void experiment_ask(struct engine *engine, struct experiment *e, uint64_t more)
 {
     if (e->state != EXPERIMENT_RUNNING || e->closing || !context_searches(e->context))
         return;
-    uint64_t ahead = e->learns ? (uint64_t)(e->spec->workers > 1) : LOOKAHEAD;
+    uint64_t ahead = e->learns ? (uint64_t)(e->spec->workers / e->spec->gang.workers > 1) : LOOKAHEAD;
     uint64_t want = ahead + n_waiting(engine, e) + more, have = e->n_ready + e->n_asked_trials;
     if (have >= want || (!e->learns && have > want / 2))
         return;
@@ -277,7 +282,20 @@ static struct trial *resumed(struct engine *engine, struct experiment *e, const 
     return trial;
 }
 
-static struct trial *next_trial(struct engine *engine, struct experiment *e)
+bool experiment_can_start(struct experiment *e)
+{
+    if (e->pending)
+        return true;
+    struct context_plan plan;
+    context_next(&plan, e->context);
+    if (plan.kind == CONTEXT_RESUME)
+        return true;
+    if (plan.kind == CONTEXT_SUGGEST)
+        return e->n_ready > 0;
+    return plan.kind == CONTEXT_POINT && e->next_number <= last_number(e);
+}
+
+struct trial *experiment_take_next(struct engine *engine, struct experiment *e)
 {
     if (e->pending) {
         struct trial *trial = e->pending;
@@ -299,7 +317,7 @@ bool experiment_start_next(struct engine *engine, struct experiment *e, struct w
 {
     if (e->state != EXPERIMENT_RUNNING || e->closing || engine->failed)
         return false;
-    struct trial *trial = next_trial(engine, e);
+    struct trial *trial = experiment_take_next(engine, e);
     if (!trial)
         return false;
     trial_assign(engine, e, trial, worker);
@@ -489,21 +507,40 @@ static void see_if_over(struct engine *engine, struct experiment *e)
     finalize(engine, e, EXPERIMENT_COMPLETED);
 }
 
+static void start_on_idle(struct engine *engine, struct experiment *e)
+{
+    if (gang_wanted(e)) {
+        while (gang_start_next(engine, e))
+            ;
+        return;
+    }
+    bool is_shared = e->spec->train.kind != TRAIN_FUNCTION && !engine->reserver;
+    while (!engine->failed) {
+        struct worker *worker = e->idle ? e->idle : is_shared ? engine->idle : NULL;
+        if (!worker || !experiment_start_next(engine, e, worker))
+            break;
+        peer_unpark(worker);
+    }
+}
+
 void experiment_feed(struct engine *engine, struct experiment *e)
 {
     if (e->state == EXPERIMENT_RUNNING && !e->closing) {
-        struct worker **idle = e->spec->train.kind == TRAIN_FUNCTION ? &e->idle : &engine->idle;
         experiment_hungry(engine, e, true);
-        while (!engine->failed) {
-            struct worker *worker = e->idle ? e->idle : *idle;
-            if (!worker || !experiment_start_next(engine, e, worker))
-                break;
-            peer_unpark(worker);
-        }
+        start_on_idle(engine, e);
         experiment_ask(engine, e, 0);
     }
     if (!engine->failed)
         see_if_over(engine, e);
+}
+
+/* Restored gangs have one lease to come back whole. */
+static void see_to_gangs(struct engine *engine, struct experiment *e)
+{
+    int64_t next_ns = gang_wanted(e) ? gang_give_up_incomplete(engine, e) : INT64_MAX;
+    if (e->state == EXPERIMENT_RUNNING && e->deadline.place && next_ns < e->deadline.at_ns &&
+        heap_set(&engine->deadlines, &e->deadline, next_ns))
+        engine_out_of_memory(engine);
 }
 
 void experiment_run(struct engine *engine, struct experiment *e)
@@ -512,6 +549,7 @@ void experiment_run(struct engine *engine, struct experiment *e)
     peer_adopt_unclaimed(engine, e);
     arm(engine, e);
     experiment_check_budget(engine, e); /* it may have been used up before a restart */
+    see_to_gangs(engine, e);
     experiment_feed(engine, e);
 }
 
@@ -521,9 +559,11 @@ static void give_up(struct engine *engine, struct experiment *e)
     struct trial *trial, *next;
     DL_FOREACH_SAFE2(e->active, trial, next, next_active)
     {
-        trial_send_stop(engine, e, trial, STOP_STALE);
-        trial->worker->stale = true;
-        trial_lose(engine, e, trial, false, "it did not stop in its grace period");
+        if (!trial->gang) { /* a gang is told when it is dissolved */
+            trial_send_stop(engine, e, trial, STOP_STALE);
+            trial->worker->stale = true;
+        }
+        trial_lose(engine, e, trial, NULL, false, "it did not stop in its grace period");
         if (engine->failed)
             return;
     }
@@ -548,4 +588,5 @@ void experiment_deadline(struct engine *engine, struct experiment *e)
     if (e->n_active)
         experiment_persist_state(engine, e);
     arm(engine, e);
+    see_to_gangs(engine, e);
 }

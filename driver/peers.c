@@ -40,6 +40,11 @@ fail:
     return NULL;
 }
 
+bool peer_has_work(const struct worker *worker)
+{
+    return worker->trials || worker->members;
+}
+
 void peer_unpark(struct worker *worker)
 {
     if (!worker->list)
@@ -94,7 +99,9 @@ static void dismiss(struct engine *engine, struct worker *worker, bool counts, c
     set_state(engine, worker, WORKER_ABSENT);
     peer_unpark(worker);
     while (worker->trials && !engine->failed)
-        trial_lose(engine, worker->trials->experiment, worker->trials, counts, text);
+        trial_lose(engine, worker->trials->experiment, worker->trials, worker, counts, text);
+    while (worker->members && !engine->failed)
+        trial_lose(engine, worker->members->trial->experiment, worker->members->trial, worker, counts, text);
     if (!engine->failed)
         peer_destroy(engine, worker);
 }
@@ -111,11 +118,20 @@ void peer_dismiss_absent(struct engine *engine, const char *text)
     }
 }
 
+static bool is_in_gang(const struct worker *worker)
+{
+    return worker->members || (worker->trials && worker->trials->gang);
+}
+
 void peer_deadline(struct engine *engine, struct worker *worker)
 {
     int64_t lease_ends = worker->heard_ns + engine->setup.lease_ns;
     if (lease_ends > engine->now_ns) {
-        if (heap_set(&engine->deadlines, &worker->deadline, lease_ends))
+        int64_t look_ns = worker->heard_ns + engine->setup.lease_ns / 2;
+        if (look_ns <= engine->now_ns)
+            gang_notice(engine, worker, true);
+        bool looks_again = is_in_gang(worker) && look_ns > engine->now_ns;
+        if (heap_set(&engine->deadlines, &worker->deadline, looks_again ? look_ns : lease_ends))
             engine_out_of_memory(engine);
         return;
     }
@@ -139,33 +155,84 @@ void peer_unreachable(struct engine *engine, struct id id)
     {
         if (trial->state != TRIAL_ASSIGNED)
             continue;
-        trial_lose(engine, trial->experiment, trial, false, "its worker could not be reached");
+        trial_lose(engine, trial->experiment, trial, worker, false, "its worker could not be reached");
         if (engine->failed)
             return;
     }
+    struct member *member = worker->members;
+    while (member && !engine->failed) {
+        trial = member->trial;
+        member = member->next;
+        if (trial->state == TRIAL_ASSIGNED) {
+            trial_lose(engine, trial->experiment, trial, worker, false, "its worker could not be reached");
+            member = worker->members; /* it is another list now */
+        }
+    }
 }
 
-/* Fair shares: the experiment with the fewest attempts under way, the longest unserved among equals. */
+static void employ_own(struct engine *engine, struct worker *worker)
+{
+    struct experiment *own = worker->own;
+    if (gang_wanted(own)) {
+        park(worker, &own->idle);
+        (void)gang_start_next(engine, own); /* it waits for the others */
+    } else if (own->state != EXPERIMENT_RUNNING || !experiment_start_next(engine, own, worker)) {
+        park(worker, &own->idle);
+    }
+}
+
+/* Fair shares: the experiment with the fewest workers at work, the longest unserved among equals. Where
+ * workers are kept for a gang, it is that one's turn. */
+static struct experiment *least_served(const struct engine *engine)
+{
+    struct experiment *least = NULL;
+    uint64_t least_share = 0;
+    for (struct experiment *e = engine->hungry; e && !engine->reserver; e = e->next_hungry) {
+        uint64_t share = e->n_active * (uint64_t)e->spec->gang.workers;
+        bool is_candidate =
+            e->spec->train.kind != TRAIN_FUNCTION && (!gang_wanted(e) || gang_is_feasible(engine, e));
+        if (is_candidate && (!least || share < least_share)) {
+            least = e;
+            least_share = share;
+        }
+    }
+    return engine->reserver ? engine->reserver : least;
+}
+
+/* True if the worker, which is idle, got work or is kept for a gang. */
+static bool employ_in_gang(struct engine *engine, struct experiment *experiment, struct worker *worker)
+{
+    park(worker, &engine->idle);
+    if (gang_start_next(engine, experiment))
+        experiment_hungry(engine, experiment, true); /* to the end of the line */
+    if (engine->reserver) {
+        experiment_hungry(engine, engine->reserver, true);
+        return true;
+    }
+    if (!worker->list)
+        return true;
+    peer_unpark(worker);
+    return false;
+}
+
 static void serve_any(struct engine *engine, struct worker *worker)
 {
     struct experiment *served = NULL, *without = NULL; /* had nothing at hand */
-    while (!served) {
-        struct experiment *least = NULL;
-        for (struct experiment *e = engine->hungry; e; e = e->next_hungry)
-            if (e->spec->train.kind != TRAIN_FUNCTION && (!least || e->n_active < least->n_active))
-                least = e;
-        if (!least)
-            break;
+    struct experiment *least;
+    bool is_placed = false;
+    while (!served && !is_placed && !engine->failed && (least = least_served(engine))) {
         experiment_hungry(engine, least, false);
-        if (experiment_start_next(engine, least, worker))
+        if (gang_wanted(least))
+            is_placed = employ_in_gang(engine, least, worker);
+        else if (experiment_start_next(engine, least, worker))
             served = least;
-        else
+        if (!served && !is_placed)
             DL_APPEND2(without, least, prev_hungry, next_hungry);
     }
     if (served) {
         experiment_hungry(engine, served, true); /* to the end of the line */
         experiment_ask(engine, served, 0);
-    } else {
+    } else if (!is_placed) {
         park(worker, &engine->idle);
     }
     /* A search that learns is asked for those that wait. Where another experiment took the worker, nobody
@@ -173,8 +240,8 @@ static void serve_any(struct engine *engine, struct worker *worker)
     while (without) {
         struct experiment *e = without;
         DL_DELETE2(without, e, prev_hungry, next_hungry);
-        experiment_hungry(engine, e, served != NULL);
-        experiment_ask(engine, e, served != NULL);
+        experiment_hungry(engine, e, served || is_placed);
+        experiment_ask(engine, e, served || is_placed);
     }
 }
 
@@ -184,10 +251,7 @@ void peer_employ(struct engine *engine, struct worker *worker)
     if (worker->stale)
         return;
     if (worker->own) {
-        bool runs =
-            worker->own->state == EXPERIMENT_RUNNING && experiment_start_next(engine, worker->own, worker);
-        if (!runs)
-            park(worker, &worker->own->idle);
+        employ_own(engine, worker);
         experiment_ask(engine, worker->own, 0);
         return;
     }
@@ -196,6 +260,17 @@ void peer_employ(struct engine *engine, struct worker *worker)
         return;
     }
     serve_any(engine, worker);
+}
+
+void peer_employ_idle(struct engine *engine)
+{
+    size_t n = 0;
+    struct worker *worker;
+    DL_FOREACH(engine->idle, worker)
+    n++;
+    /* Whoever stays idle goes to the end of the list. */
+    for (; n && engine->idle && engine->hungry && !engine->failed; n--)
+        peer_employ(engine, engine->idle);
 }
 
 static void send_done(struct engine *engine, struct worker *worker, struct id experiment)
@@ -227,15 +302,26 @@ static void greeting_complete(struct engine *engine, struct worker *worker)
     struct trial *trial, *next;
     DL_FOREACH_SAFE(worker->trials, trial, next)
     {
-        if (trial->held == worker->greeting)
+        if (trial->held == worker->greeting || gang_assign_again(engine, trial, worker))
             continue;
-        trial_lose(engine, trial->experiment, trial, false, "its worker does not have it");
+        trial_lose(engine, trial->experiment, trial, worker, false, "its worker does not have it");
         if (engine->failed)
             return;
     }
+    struct member *member = worker->members;
+    while (member && !engine->failed) {
+        trial = member->held == worker->greeting ? NULL : member->trial;
+        member = member->next;
+        if (trial && !gang_assign_again(engine, trial, worker)) {
+            trial_lose(engine, trial->experiment, trial, worker, false, "its worker does not have it");
+            member = worker->members; /* it is another list now */
+        }
+    }
+    if (engine->failed)
+        return;
     if (worker->own && worker->own->state != EXPERIMENT_RUNNING)
         send_done(engine, worker, worker->own->id);
-    if (!worker->trials && !worker->list)
+    if (!peer_has_work(worker) && !worker->list)
         peer_employ(engine, worker);
 }
 
@@ -264,7 +350,7 @@ static void hello(struct engine *engine, struct id id, const struct wire_hello *
     worker->n_held = message->n_held;
     worker->next_seq = message->first_seq;
     worker->n_known = 0;
-    worker->idle_beats = 0;
+    worker->idle_beats = worker->deaf_beats = 0;
     worker->stale = false;
     (void)engine_lend(engine, worker->host);
     worker->host = engine_copy(engine, message->host.data);
@@ -273,9 +359,8 @@ static void hello(struct engine *engine, struct id id, const struct wire_hello *
         greeting_complete(engine, worker);
 }
 
-/* It drops that attempt, and says by a heartbeat when it runs it no more. */
-static void send_stale(struct engine *engine, struct worker *worker, struct id experiment, uint64_t trial,
-                       uint64_t attempt)
+void peer_send_stale(struct engine *engine, struct worker *worker, struct id experiment, uint64_t trial,
+                     uint64_t attempt)
 {
     struct command *command = engine_command(engine, COMMAND_SEND);
     if (!command)
@@ -298,7 +383,7 @@ static void hold_newer(struct engine *engine, struct experiment *experiment, str
         DL_DELETE(other->trials, trial);
         trial->worker = NULL;
         if (other->state == WORKER_READY)
-            send_stale(engine, other, experiment->id, trial->number, trial->attempt);
+            peer_send_stale(engine, other, experiment->id, trial->number, trial->attempt);
         trial_step(experiment, trial, TRIAL_PENDING);
     } else if (trial->state == TRIAL_PAUSED) {
         trial_step(experiment, trial, TRIAL_PENDING);
@@ -350,6 +435,8 @@ static bool hold_accepted(struct engine *engine, struct experiment *experiment, 
     if (!experiment || experiment->state != EXPERIMENT_RUNNING || experiment->closing || !message->attempt)
         return false;
     struct trial *trial = experiment_trial(experiment, message->trial);
+    if (gang_wanted(experiment) || message->gang)
+        return trial && trial_is_active(trial) && gang_hold(engine, experiment, trial, worker, message);
     if (!trial)
         return hold_unknown(engine, experiment, worker, message);
     if (trial_state_is_final(trial->state) || message->attempt < trial->attempt ||
@@ -376,7 +463,7 @@ static void hold(struct engine *engine, struct worker *worker, const struct wire
         return; /* a late double */
     struct experiment *experiment = engine_experiment(engine, message->experiment);
     if (!hold_accepted(engine, experiment, worker, message))
-        send_stale(engine, worker, message->experiment, message->trial, message->attempt);
+        peer_send_stale(engine, worker, message->experiment, message->trial, message->attempt);
     else
         experiment_changed(engine, experiment);
     if (--worker->n_held == 0 && !engine->failed)
@@ -415,10 +502,13 @@ static void progress(struct engine *engine, struct worker *worker, const struct 
     worker->idle_beats = 0;
     struct experiment *experiment = engine_experiment(engine, message->experiment);
     struct trial *trial = experiment ? experiment_trial(experiment, message->trial) : NULL;
-    if (trial && trial->worker == worker && trial->attempt == message->attempt)
+    uint64_t gang = trial && trial->gang ? trial->gang->number : 0;
+    if (trial && trial->worker == worker && trial->attempt == message->attempt && gang == message->gang)
         trial_progress(engine, experiment, trial, message);
+    else if (trial && trial->gang && gang_progress(engine, experiment, trial, worker, message))
+        ; /* of a rank from 1 */
     else if (message->outcome == OUTCOME_NONE)
-        send_stale(engine, worker, message->experiment, message->trial, message->attempt);
+        peer_send_stale(engine, worker, message->experiment, message->trial, message->attempt);
     send_ack(engine, worker);
 }
 
@@ -426,18 +516,23 @@ static void heartbeat(struct engine *engine, struct worker *worker, const struct
 {
     if (message->first_seq < worker->next_seq)
         send_ack(engine, worker); /* the last one may have been lost */
-    worker->idle_beats = worker->trials && !message->trial ? worker->idle_beats + 1 : 0;
+    worker->idle_beats = peer_has_work(worker) && !message->trial ? worker->idle_beats + 1 : 0;
     bool lost_progress = message->first_seq > worker->next_seq;
-    /* One such heartbeat may have crossed an assignment on its way. */
-    if (worker->idle_beats >= 2 || lost_progress) {
+    struct trial *trial = worker->members ? worker->members->trial : worker->trials;
+    if (worker->idle_beats >= 2 && !lost_progress && gang_assign_again(engine, trial, worker))
+        return;
+    worker->deaf_beats = worker->stale && message->trial ? worker->deaf_beats + 1 : 0;
+    /* One such heartbeat may have crossed an assignment, or a STOP, on its way. */
+    if (worker->idle_beats >= 2 || worker->deaf_beats >= 3 || lost_progress) {
         greet_again(engine, worker->id);
         set_state(engine, worker, WORKER_ABSENT);
         peer_unpark(worker);
         return;
     }
+    gang_stop_again(engine, worker);
     if (worker->stale && !message->trial) {
         worker->stale = false;
-        if (!worker->trials)
+        if (!peer_has_work(worker))
             peer_employ(engine, worker);
     }
 }
@@ -449,6 +544,8 @@ void peer_message(struct engine *engine, struct id id, const struct wire_message
         return;
     }
     struct worker *worker = peer_find(engine, id);
+    if (worker && engine->now_ns - worker->heard_ns >= engine->setup.lease_ns / 2)
+        gang_notice(engine, worker, false);
     if (worker)
         worker->heard_ns = engine->now_ns;
     if (worker && message->type == WIRE_HOLD) {
@@ -470,6 +567,8 @@ void peer_message(struct engine *engine, struct id id, const struct wire_message
         progress(engine, worker, &message->progress);
     else if (message->type == WIRE_HEARTBEAT)
         heartbeat(engine, worker, &message->heartbeat);
+    else if (message->type == WIRE_JOIN)
+        gang_join(engine, worker, &message->join);
     else
         engine_send_bye(engine, id, ERR_PROTOCOL, "a worker does not send this message");
 }

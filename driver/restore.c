@@ -32,7 +32,9 @@ static int restore_active(struct engine *engine, struct experiment *experiment, 
     int64_t started_ms = trial->started_ms;
     trial_attach(engine, experiment, trial, worker);
     trial->attempt_ms = trial->started_ms = started_ms;
-    trial->held = UINT64_MAX;    /* of no greeting: it must be said again */
+    trial->held = UINT64_MAX; /* of no greeting: it must be said again */
+    if (gang_wanted(experiment) && gang_restore(engine, trial))
+        return ERR_NOMEM;
     if (state != TRIAL_ASSIGNED) /* why one was asked to stop is not kept: see reconsider */
         trial_step(experiment, trial, TRIAL_RUNNING);
     return 0;
@@ -175,4 +177,5 @@ void engine_restored(struct engine *engine, int64_t now_ns)
         reconsider(experiment);
         experiment_run(engine, experiment);
     }
+    gang_settle(engine);
 }

@@ -14,6 +14,26 @@
 static const struct {
     const char *yaml, *messages; /* without the file's name and "error: " */
 } cases[] = {
+    /* Gangs. */
+    {"context: distributed\n",
+     "1:1: context distributed needs to know on how many workers: distributed: {workers: 2}\n"},
+    {X "distributed: {workers: 2}\nworkers_per_trial: 2\n",
+     "3:1: 'distributed' has 'workers' already: give one of them\n"},
+    {X "workers_per_trial: 0\n", "2:20: 'workers_per_trial' must be at least 1, not 0\n"},
+    {X "distributed: {workers: 2000}\n", "2:24: 'workers' must be at most 1024, not 2000\n"},
+    {X "distributed: {workers: 2, runtime: tensorflwo}\n",
+     "2:36: 'runtime' must be one of env, tensorflow, mpi, not tensorflwo; did you mean 'tensorflow'?\n"},
+    {X "distributed: {workers: 4, parameter_servers: 1}\n",
+     "2:27: 'parameter_servers' is for runtime tensorflow\n"},
+    {X "distributed: {workers: 2, runtime: tensorflow, parameter_servers: 1}\n",
+     "2:67: of 2 workers at most 0 can be parameter servers: one is the chief and one works\n"},
+    {X "distributed: {workers: 2, parameters: {x: 3}}\n",
+     "2:27: 'parameters' in 'distributed' is for context distributed only\n"},
+    {X "workers_per_trial: 4\nworkers: 2\n",
+     "3:10: a trial needs 4 workers at once, and 'workers' are 2: no trial could start\n"},
+    {X "train: {command: [a]}\ndistributed: {workers: 2, runtime: mpi}\n",
+     "3:36: runtime mpi is for functions (train: {library: ..., function: ...}); a command that uses MPI by "
+     "itself starts its ranks itself: command: [mpirun, -n, \"4\", ./program]\n"},
     /* Keys. */
     {"", "1:1: 'parameters' is missing: there is nothing to search\n"},
     {"# nothing\n", "1:1: 'parameters' is missing: there is nothing to search\n"},
@@ -30,7 +50,7 @@ static const struct {
      "1:18: unknown key 'mni' in parameter 'x'; did you mean 'min'?\n"},
     {X "zzz: 1\n\"y\": 2\n", "2:1: unknown key 'zzz'\n3:1: unknown key 'y'\n"},
     {X "ablations: {}\n", "2:1: unknown key 'ablations'; did you mean 'ablation'?\n"},
-    {X "distributed: {}\n", "2:1: unknown key 'distributed'\n"},
+    {X "distibuted: {}\n", "2:1: unknown key 'distibuted'; did you mean 'distributed'?\n"},
     {X "workers: 2\nworkers: 3\n", "3:1: key 'workers' is there twice; first at line 2\n"},
     {X "limits: {trials: 1, hours: 1, trials: 2, trials: 3}\n",
      "2:31: key 'trials' is there twice; first at line 2\n2:42: key 'trials' is there twice; first at line 2\n"},

@@ -28,9 +28,9 @@ static void collect(struct bench *bench)
                 ask = &question;
             }
         }
-        engine_clear(bench->engine);
         if (!ask)
             return;
+        engine_clear(bench->engine);
         const struct space *space = engine_spec(bench->engine, question.key)->space;
         double *points = calloc(question.n * space->n_params + 1, sizeof(double));
         ck_assert_ptr_nonnull(points);
@@ -82,12 +82,14 @@ void bench_submit(struct bench *bench, int number, const char *sweep)
     struct experiment_record record = {
         .id = bench_experiment(number), .name = spec->name, .spec_json = "{}", .source = sweep};
     struct err err = {0};
+    engine_clear(bench->engine);
     ck_assert_msg(engine_submit(bench->engine, &record, spec, bench->now_ns, &err) == 0, "%s", err.text);
     collect(bench);
 }
 
 void bench_message(struct bench *bench, int worker, const struct wire_message *message)
 {
+    engine_clear(bench->engine);
     engine_message(bench->engine, bench_worker(worker), message, bench->now_ns);
     collect(bench);
 }
@@ -148,18 +150,21 @@ void bench_progress(struct bench *bench, int worker, uint64_t seq, uint64_t tria
 void bench_time(struct bench *bench, int64_t after_ns)
 {
     bench->now_ns += after_ns;
+    engine_clear(bench->engine);
     engine_time(bench->engine, bench->now_ns);
     collect(bench);
 }
 
 void bench_cancel(struct bench *bench, int experiment)
 {
+    engine_clear(bench->engine);
     ck_assert_int_eq(engine_cancel(bench->engine, bench_experiment(experiment), bench->now_ns, NULL), 0);
     collect(bench);
 }
 
 void bench_resume(struct bench *bench, int experiment)
 {
+    engine_clear(bench->engine);
     ck_assert_int_eq(engine_resume(bench->engine, bench_experiment(experiment), bench->now_ns, NULL), 0);
     collect(bench);
 }

@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "bench_of_engine.h"
+#include "test_gang.h"
 #include "test_heap.h"
 
 #define SWEEP                                                                                                \
@@ -687,6 +688,7 @@ int main(void)
     tcase_add_test(tcase, a_new_attempt_is_heard_of_from_its_first_level);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, heap_tests());
+    suite_add_tcase(suite, gang_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

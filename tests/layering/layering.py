@@ -52,7 +52,7 @@ C_LIBRARY = set(
 
 # Pure code: functions of their arguments alone. What it may not include or call.
 PURE = ["core/*", "optimizers/*", "contexts/*"] + [
-    f"driver/{name}*" for name in ("engine", "heap", "attempt", "experiment", "peers", "restore")
+    f"driver/{name}*" for name in ("engine", "heap", "attempt", "experiment", "gang", "peers", "restore")
 ]
 IMPURE_HEADERS = re.compile(r"(time|sys/time|poll|pthread|fcntl|unistd|dirent|signal|sys/(socket|epoll|stat|mman))\.h")
 IMPURE_CALLS = re.compile(

@@ -58,6 +58,8 @@ START_TEST(every_context_can_be_made_and_asked)
     text_printf(&lines, "context: %s\n", context_types[_i]->name);
     if (!strcmp(context_types[_i]->name, "ablation"))
         text_append(&lines, "ablation: {features: [age]}\n");
+    if (strcmp(context_types[_i]->name, "distributed") == 0)
+        text_append(&lines, "distributed: {workers: 2}\n");
     struct spec *spec = parse(text_get(&lines));
     struct context *context = open_context(spec);
     struct context_plan first, second;

@@ -11,39 +11,6 @@
 #define MAX_TRIALS 512
 #define N_PARAMS   3
 
-static const char *const sweeps[N_EXPERIMENTS] = {
-    "name: first\n"
-    "train: {command: [x]}\n"
-    "metric: {name: loss}\n"
-    "parameters: {a: {min: 0.0, max: 1.0}, b: {min: 1, max: 50}, c: {values: [u, v, w]}}\n"
-    "search: {name: random}\n"
-    "stopping: {name: median, min_trials: 5}\n"
-    "limits: {trials: 300, failures: 0}\n"
-    "retries: 2\n"
-    "seed: 1\n",
-    "name: second\n"
-    "train: {command: [x]}\n"
-    "metric: {name: loss, goal: maximize}\n"
-    "parameters: {a: {min: 1, max: 8}, b: {min: 1, max: 8}, c: {values: [1, 2, 4, 8]}}\n"
-    "search: {name: random}\n"
-    "limits: {trials: 200, failures: 0}\n"
-    "retries: 1\n"
-    "seed: 2\n",
-    "name: third\n"
-    "train: {command: [x]}\n"
-    "metric: {name: loss}\n"
-    "parameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}, c: {min: 0.0, max: 1.0}}\n"
-    "search: {name: tpe}\n"
-    "schedule: {name: asha, min_budget: 1, max_budget: 4, eta: 2}\n"
-    "limits: {trials: 150, failures: 0}\n"
-    "retries: 2\n"
-    "seed: 3\n",
-};
-
-/* How often a trial may end by itself: once, or once a rung where it is paused in between. */
-static const uint64_t n_endings[N_EXPERIMENTS] = {1, 1, 3};
-static const int64_t budgets[N_EXPERIMENTS] = {0, 0, MAX_BUDGET};
-
 /* What the disk knows of a trial. */
 struct row {
     bool exists;
@@ -86,10 +53,11 @@ struct parked { /* a message that waits for the disk */
 };
 
 struct sim_driver {
+    const struct scenario *scenario;
     struct engine *engine; /* NULL: it is down */
     uint64_t generation;
-    struct search *searches[N_EXPERIMENTS];
-    struct table tables[N_EXPERIMENTS];
+    struct search *searches[MAX_EXPERIMENTS];
+    struct table tables[MAX_EXPERIMENTS];
     struct report_row *reports;
     struct pending *pending;
     size_t n_pending, capacity_pending, n_syncing; /* the first n_syncing are on their way to the disk */
@@ -99,14 +67,15 @@ struct sim_driver {
     int64_t timer_ns;
     uint64_t n_checks;
     /* What the search was last told of each trial: by the living engine, and by one from the store. */
-    struct observation told[2][N_EXPERIMENTS][MAX_TRIALS + 1];
+    struct observation told[2][MAX_EXPERIMENTS][MAX_TRIALS + 1];
 };
 
-static struct spec *new_spec(int index)
+static struct spec *new_spec(const struct world *world, int index)
 {
+    const char *sweep = world->scenario.sweeps[index];
     struct spec *spec = NULL;
     struct faults faults = {0};
-    int status = spec_parse(&spec, sweeps[index], strlen(sweeps[index]), "sim.yaml", NULL, 0, &faults);
+    int status = spec_parse(&spec, sweep, strlen(sweep), "sim.yaml", NULL, 0, &faults);
     ck_assert_msg(status == 0, "%s", faults.n ? faults.list[0].text : "spec_parse failed");
     faults_fini(&faults);
     return spec;
@@ -114,7 +83,7 @@ static struct spec *new_spec(int index)
 
 static int index_of(const struct sim_driver *driver, int64_t key)
 {
-    for (int i = 0; i < N_EXPERIMENTS; i++)
+    for (int i = 0; i < (int)driver->scenario->n; i++)
         if (driver->tables[i].record.key == key)
             return i;
     ck_abort_msg("unknown experiment key");
@@ -161,7 +130,7 @@ bool sim_driver_is_up(const struct sim_driver *driver)
 bool sim_driver_has_report(const struct sim_driver *driver, struct id worker, struct id experiment,
                            uint64_t trial, uint64_t attempt, int64_t step)
 {
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)driver->scenario->n; i++) {
         const struct table *table = &driver->tables[i];
         if (!id_equal(table->record.id, experiment))
             continue;
@@ -223,6 +192,8 @@ static void commit_reports(struct world *world, struct pending *pending)
     struct sim_driver *driver = world->driver;
     const struct reports_record *record = &pending->record.reports;
     for (size_t i = 0; i < record->reports.n; i++) {
+        if (pending->reports[i].metric) /* of a gang's rank that is not 0 */
+            continue;
         struct report_key key =
             report_key(record->key, record->trial, record->attempt, pending->reports[i].step);
         if (find_report(driver, &key))
@@ -239,7 +210,7 @@ static void commit_attempt(struct world *world, const struct attempt_record *rec
 {
     int index = index_of(world->driver, record->key);
     struct row *row = &world->driver->tables[index].rows[record->trial];
-    if (record->outcome == OUTCOME_COMPLETED && ++row->n_completed > n_endings[index])
+    if (record->outcome == OUTCOME_COMPLETED && ++row->n_completed > world->scenario.n_endings[index])
         world_fail(world, "trial %llu ran twice to completion", (unsigned long long)record->trial);
 }
 
@@ -340,9 +311,9 @@ static void compare_told(struct world *world, int experiment, const struct trial
 static void check_replay(struct world *world)
 {
     struct sim_driver *driver = world->driver;
-    struct search *searches[N_EXPERIMENTS] = {0};
+    struct search *searches[MAX_EXPERIMENTS] = {0};
     struct engine *again = rebuild(world, searches, true);
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         const struct experiment *a = engine_experiment(driver->engine, world->experiments[i]);
         const struct experiment *b = engine_experiment(again, world->experiments[i]);
         if (a->n_created != b->n_created || a->n_active != b->n_active || a->next_number != b->next_number)
@@ -446,10 +417,13 @@ static void execute(struct world *world, struct engine *engine, struct search **
 static struct engine *rebuild(struct world *world, struct search **searches, bool silent)
 {
     struct sim_driver *driver = world->driver;
-    struct engine_setup setup = {.driver = {{1}}, .heartbeat_ns = 500 * MS, .lease_ns = 5 * S, .next_key = 1};
+    struct engine_setup setup = {.driver = {{1}},
+                                 .heartbeat_ns = world->scenario.beat_ns,
+                                 .lease_ns = world->scenario.lease_ns,
+                                 .next_key = 1};
     struct engine *engine = engine_create(&setup);
     MUST(engine);
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         struct table *table = &driver->tables[i];
         const struct spec *spec = table->record.spec;
         MUST(search_create(&searches[i], &spec->search, spec->space, spec->metric.goal, spec->seed,
@@ -457,7 +431,7 @@ static struct engine *rebuild(struct world *world, struct search **searches, boo
         struct err err = {0};
         if (!table->exists)
             continue;
-        MUST(engine_restore_experiment(engine, &table->record, new_spec(i), &err) == 0);
+        MUST(engine_restore_experiment(engine, &table->record, new_spec(world, i), &err) == 0);
         for (uint64_t t = 1; t <= MAX_TRIALS; t++) {
             struct row *row = &table->rows[t];
             if (!row->exists)
@@ -478,7 +452,7 @@ static struct engine *rebuild(struct world *world, struct search **searches, boo
 
 static void check_counts(struct world *world)
 {
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         struct wire_status status;
         if (engine_status(&status, world->driver->engine, world->experiments[i], world->now_ns))
             continue;
@@ -496,6 +470,7 @@ static void settle(struct world *world)
     struct sim_driver *driver = world->driver;
     execute(world, driver->engine, driver->searches, false);
     check_counts(world);
+    sim_gangs_check(world, driver->engine);
     flush(world);
     int64_t deadline = engine_deadline(driver->engine);
     if (deadline != INT64_MAX && deadline < driver->timer_ns) {
@@ -511,10 +486,10 @@ static void start(struct world *world)
     driver->generation++;
     driver->timer_ns = INT64_MAX;
     driver->engine = rebuild(world, driver->searches, false);
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         struct experiment_record record = driver->tables[i].record;
         if (!driver->tables[i].exists) /* the client sends its SUBMIT until it is answered */
-            MUST(engine_submit(driver->engine, &record, new_spec(i), world->now_ns, NULL) == 0);
+            MUST(engine_submit(driver->engine, &record, new_spec(world, i), world->now_ns, NULL) == 0);
     }
     engine_restored(driver->engine, world->now_ns);
     settle(world);
@@ -529,7 +504,7 @@ static void die(struct world *world)
     engine_destroy(driver->engine);
     driver->engine = NULL;
     driver->generation++;
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         search_destroy(driver->searches[i]);
         driver->searches[i] = NULL;
     }
@@ -601,12 +576,13 @@ struct sim_driver *sim_driver_create(struct world *world)
 {
     struct sim_driver *driver = calloc(1, sizeof *driver);
     MUST(driver);
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    driver->scenario = &world->scenario;
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         world->experiments[i] = (struct id){{(uint8_t)(i + 1), 0xee}};
         driver->tables[i].record = (struct experiment_record){.key = i + 1,
                                                               .id = world->experiments[i],
                                                               .name = "simulated",
-                                                              .spec = new_spec(i),
+                                                              .spec = new_spec(world, i),
                                                               .spec_json = "{}",
                                                               .text = "",
                                                               .state = EXPERIMENT_RUNNING};
@@ -618,7 +594,7 @@ struct sim_driver *sim_driver_create(struct world *world)
 void sim_driver_destroy(struct sim_driver *driver)
 {
     engine_destroy(driver->engine);
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)driver->scenario->n; i++) {
         search_destroy(driver->searches[i]);
         spec_destroy((struct spec *)(uintptr_t)driver->tables[i].record.spec);
     }
@@ -639,7 +615,7 @@ bool sim_driver_done(const struct sim_driver *driver)
 {
     if (!driver->engine || driver->n_pending)
         return false;
-    for (int i = 0; i < N_EXPERIMENTS; i++)
+    for (int i = 0; i < (int)driver->scenario->n; i++)
         if (!driver->tables[i].exists || driver->tables[i].record.state != EXPERIMENT_COMPLETED)
             return false;
     return true;
@@ -654,20 +630,20 @@ static void check_trial(struct world *world, int index, uint64_t t)
                    row->exists ? trial_state_name(row->record.state) : "not there");
     if (row->record.state != TRIAL_COMPLETED)
         return;
-    if (!row->n_completed || row->n_completed > n_endings[index] || sim_trial_fails(t))
+    if (!row->n_completed || row->n_completed > world->scenario.n_endings[index] || sim_trial_fails(t))
         world_fail(world, "trial %llu is COMPLETED after %llu complete attempts", (unsigned long long)t,
                    (unsigned long long)row->n_completed);
     /* Of a trial that was paused, what an attempt before the last had reported may be lost with its driver
      * and worker, while it was not acknowledged. */
-    int64_t n_steps = sim_trial_steps(t, budgets[index]);
-    for (int64_t step = budgets[index] ? n_steps - 1 : 0; step < n_steps; step++)
+    int64_t n_steps = sim_trial_steps(t, world->scenario.budgets[index]);
+    for (int64_t step = world->scenario.budgets[index] ? n_steps - 1 : 0; step < n_steps; step++)
         if (!newest_report(driver, &row->record, step))
             world_fail(world, "report %lld of trial %llu was lost", (long long)step, (unsigned long long)t);
 }
 
 void sim_driver_check_end(struct world *world)
 {
-    for (int i = 0; i < N_EXPERIMENTS; i++) {
+    for (int i = 0; i < (int)world->scenario.n; i++) {
         uint64_t limit = (uint64_t)world->driver->tables[i].record.spec->limits.trials;
         for (uint64_t t = 1; t <= limit; t++)
             check_trial(world, i, t);

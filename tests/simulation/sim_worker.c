@@ -7,12 +7,11 @@
 #include "world.h"
 
 #define MAX_PARAMS 8
-#define BEAT       (500 * MS)
 
 struct kept { /* a PROGRESS that is not acknowledged */
     uint64_t seq;
     struct id experiment;
-    uint64_t trial, attempt;
+    uint64_t trial, attempt, gang, rank;
     enum outcome outcome;
     double value;
     int64_t budget;
@@ -26,10 +25,12 @@ struct run {
     bool is_on;
     struct id experiment;
     uint64_t trial, attempt;
-    int64_t budget, step, reported;
+    uint64_t gang, rank, world; /* gang 0: none */
+    bool is_gathering;          /* it has joined and was not told to start */
+    int64_t budget, step;
     double point[MAX_PARAMS];
     size_t n_params;
-    bool stop, stale;
+    bool stop, stale; /* stale: nobody wants to hear of its end */
     int64_t crash_at;
 };
 
@@ -44,7 +45,7 @@ struct sim_worker {
     size_t n_kept, capacity_kept;
     struct run run;
     uint64_t run_generation;
-    bool knows[N_EXPERIMENTS];
+    bool knows[MAX_EXPERIMENTS];
 };
 
 int64_t sim_trial_steps(uint64_t trial, int64_t budget)
@@ -77,17 +78,19 @@ static size_t held(const struct sim_worker *worker, struct kept *list)
     for (size_t i = 0; i < worker->n_kept; i++) {
         const struct kept *kept = &worker->kept[i];
         bool known = n && list[n - 1].trial == kept->trial && list[n - 1].attempt == kept->attempt &&
-                     id_equal(list[n - 1].experiment, kept->experiment);
+                     list[n - 1].gang == kept->gang && id_equal(list[n - 1].experiment, kept->experiment);
         if (!known)
             list[n++] = *kept;
     }
     const struct run *run = &worker->run;
     if (run->is_on && !run->stale &&
         !(n && list[n - 1].trial == run->trial && list[n - 1].attempt == run->attempt &&
-          id_equal(list[n - 1].experiment, run->experiment))) {
+          list[n - 1].gang == run->gang && id_equal(list[n - 1].experiment, run->experiment))) {
         list[n] = (struct kept){.experiment = run->experiment,
                                 .trial = run->trial,
                                 .attempt = run->attempt,
+                                .gang = run->gang,
+                                .rank = run->rank,
                                 .budget = run->budget,
                                 .n_params = run->n_params};
         memcpy(list[n++].point, run->point, sizeof run->point);
@@ -98,6 +101,13 @@ static size_t held(const struct sim_worker *worker, struct kept *list)
 static uint64_t first_seq(const struct sim_worker *worker)
 {
     return worker->n_kept ? worker->kept[0].seq : worker->next_seq;
+}
+
+/* It runs that no more; `well`: because it came to its end. */
+static void leave_gang(struct world *world, const struct run *run, bool well)
+{
+    if (run->is_on && run->gang)
+        sim_gang_news(world, well ? GANG_ENDED : GANG_BROKEN, run->gang, run->rank, run->world);
 }
 
 static void greet(struct world *world, size_t at)
@@ -125,7 +135,9 @@ static void greet(struct world *world, size_t at)
                                                  .attempt = list[i].attempt,
                                                  .budget = list[i].budget,
                                                  .point = {list[i].n_params, list[i].point},
-                                                 .greeting = worker->greeting}};
+                                                 .greeting = worker->greeting,
+                                                 .gang = list[i].gang,
+                                                 .rank = list[i].rank}};
         send(world, at, &message);
     }
     free(list);
@@ -142,7 +154,8 @@ static void send_kept(struct world *world, size_t at, const struct kept *kept)
                      .outcome = (uint64_t)kept->outcome,
                      .value = kept->value,
                      .text = wire_string(kept->outcome == OUTCOME_FAILED ? "boom" : ""),
-                     .reports = {kept->n_reports, kept->reports}}};
+                     .reports = {kept->n_reports, kept->reports},
+                     .gang = kept->gang}};
     send(world, at, &message);
 }
 
@@ -161,6 +174,8 @@ static void progress(struct world *world, size_t at, enum outcome outcome, doubl
                           .experiment = run->experiment,
                           .trial = run->trial,
                           .attempt = run->attempt,
+                          .gang = run->gang,
+                          .rank = run->rank,
                           .outcome = outcome,
                           .value = value,
                           .budget = run->budget,
@@ -195,6 +210,8 @@ static void end_run(struct world *world, size_t at)
 {
     struct sim_worker *worker = &world->workers[at];
     bool stale = worker->run.stale;
+    leave_gang(world, &worker->run,
+               worker->run.step + 1 >= sim_trial_steps(worker->run.trial, worker->run.budget));
     worker->run.is_on = false;
     worker->run_generation++;
     if (stale)
@@ -207,6 +224,10 @@ static void step(struct world *world, size_t at)
     struct run *run = &worker->run;
     if (run->stale) {
         end_run(world, at);
+        return;
+    }
+    if (run->gang && !run->stop && !sim_gang_works(world, run->gang)) { /* it waits in an operation of all */
+        schedule(world, at, WORKER_STEP, 200 * MS);
         return;
     }
     if (run->step == run->crash_at) {
@@ -234,10 +255,24 @@ static void step(struct world *world, size_t at)
 
 static int experiment_index(const struct world *world, struct id id)
 {
-    for (int i = 0; i < N_EXPERIMENTS; i++)
+    for (int i = 0; i < (int)world->scenario.n; i++)
         if (id_equal(world->experiments[i], id))
             return i;
     return -1;
+}
+
+static void join(struct world *world, size_t at)
+{
+    const struct run *run = &world->workers[at].run;
+    struct wire_message message = {.type = WIRE_JOIN,
+                                   .join = {.experiment = run->experiment,
+                                            .trial = run->trial,
+                                            .attempt = run->attempt,
+                                            .gang = run->gang,
+                                            .host = wire_string("sim"),
+                                            .port = 1}};
+    sim_gang_news(world, GANG_JOINED, run->gang, run->rank, run->world);
+    send(world, at, &message);
 }
 
 static void assigned(struct world *world, size_t at, const struct wire_assign *message)
@@ -246,10 +281,11 @@ static void assigned(struct world *world, size_t at, const struct wire_assign *m
     struct run *run = &worker->run;
     int index = experiment_index(world, message->experiment);
     if (run->is_on && run->trial == message->trial && run->attempt == message->attempt &&
-        id_equal(run->experiment, message->experiment))
+        run->gang == message->gang && id_equal(run->experiment, message->experiment))
         return; /* a double */
     for (size_t i = 0; i < worker->n_kept; i++)
         if (worker->kept[i].trial == message->trial && worker->kept[i].attempt == message->attempt &&
+            worker->kept[i].gang == message->gang &&
             id_equal(worker->kept[i].experiment, message->experiment))
             return; /* a late double of one that has ended */
     if (run->is_on || index < 0 || !worker->knows[index]) {
@@ -262,6 +298,10 @@ static void assigned(struct world *world, size_t at, const struct wire_assign *m
         .experiment = message->experiment,
         .trial = message->trial,
         .attempt = message->attempt,
+        .gang = message->gang,
+        .rank = message->rank,
+        .world = message->world,
+        .is_gathering = message->gang != 0,
         .budget = message->budget,
         .n_params = message->point.n,
         .crash_at =
@@ -273,6 +313,22 @@ static void assigned(struct world *world, size_t at, const struct wire_assign *m
         run->step = message->done;
     memcpy(run->point, message->point.values, message->point.n * sizeof(double));
     worker->run_generation++;
+    if (run->is_gathering)
+        join(world, at);
+    else
+        schedule(world, at, WORKER_STEP, (int64_t)rng_below(&world->rng, 600 * MS) + 1);
+}
+
+static void started(struct world *world, size_t at, const struct wire_start *message)
+{
+    struct run *run = &world->workers[at].run;
+    if (!run->is_on || !run->is_gathering || run->gang != message->gang)
+        return;
+    if (message->addresses.n != run->world)
+        world_fail(world, "gang %llu of %llu was started with %zu addresses", (unsigned long long)run->gang,
+                   (unsigned long long)run->world, message->addresses.n);
+    run->is_gathering = false;
+    sim_gang_news(world, GANG_STARTED, run->gang, run->rank, run->world);
     schedule(world, at, WORKER_STEP, (int64_t)rng_below(&world->rng, 600 * MS) + 1);
 }
 
@@ -299,14 +355,21 @@ static void stopped(struct world *world, size_t at, const struct wire_stop *mess
 {
     struct run *run = &world->workers[at].run;
     bool is_it = run->is_on && run->trial == message->trial && run->attempt == message->attempt &&
-                 id_equal(run->experiment, message->experiment);
-    if (message->reason == STOP_STALE) {
+                 id_equal(run->experiment, message->experiment) &&
+                 (!message->gang || run->gang == message->gang);
+    if (message->reason == STOP_STALE || message->reason == STOP_ENDED) {
         if (is_it)
             run->stale = true;
         else
             heartbeat(world, at);
     } else if (is_it) {
         run->stop = true;
+    }
+    if (is_it && run->is_gathering) { /* it ends before it has begun */
+        run->is_gathering = false;
+        if (!run->stale)
+            progress(world, at, OUTCOME_STOPPED, (double)NAN, false);
+        end_run(world, at);
     }
 }
 
@@ -329,6 +392,9 @@ static void received(struct world *world, size_t at, const struct wire_message *
     }
     case WIRE_ASSIGN:
         assigned(world, at, &message->assign);
+        break;
+    case WIRE_START:
+        started(world, at, &message->start);
         break;
     case WIRE_STOP:
         stopped(world, at, &message->stop);
@@ -353,6 +419,8 @@ static void born(struct world *world, size_t at)
         uint64_t word = rng_next(&world->rng);
         memcpy(worker->id.bytes + i, &word, 8);
     }
+    uint32_t place = (uint32_t)at; /* to be found by */
+    memcpy(worker->id.bytes, &place, sizeof place);
     worker->is_alive = true;
     worker->is_welcome = false;
     worker->generation++;
@@ -361,7 +429,7 @@ static void born(struct world *world, size_t at)
     worker->n_kept = 0;
     worker->run = (struct run){0};
     greet(world, at);
-    schedule(world, at, WORKER_BEAT, BEAT);
+    schedule(world, at, WORKER_BEAT, (int64_t)rng_below(&world->rng, (uint64_t)world->scenario.beat_ns));
 }
 
 static void beat(struct world *world, size_t at)
@@ -369,8 +437,10 @@ static void beat(struct world *world, size_t at)
     struct sim_worker *worker = &world->workers[at];
     if (!worker->is_welcome && world->now_ns - worker->greeted_ns >= 2 * S)
         greet(world, at);
+    if (worker->is_welcome && worker->run.is_on && worker->run.is_gathering)
+        join(world, at);
     heartbeat(world, at);
-    schedule(world, at, WORKER_BEAT, BEAT);
+    schedule(world, at, WORKER_BEAT, world->scenario.beat_ns);
 }
 
 void sim_worker_happening(struct world *world, const struct happening *happening)
@@ -405,6 +475,7 @@ void sim_worker_happening(struct world *world, const struct happening *happening
         break;
     case WORKER_DIES:
         worker->is_alive = false;
+        leave_gang(world, &worker->run, false);
         world_add(world, (int64_t)rng_below(&world->rng, 5 * S),
                   (struct happening){.kind = WORKER_BORN, .worker = at});
         break;
@@ -425,10 +496,10 @@ uint64_t sim_worker_generation(const struct world *world, size_t worker)
 
 size_t sim_worker_find(const struct world *world, struct id id)
 {
-    size_t at = 0; /* linear: a few hundred workers, and only for what the driver sends */
-    while (at < world->n_workers && !(world->workers[at].is_alive && id_equal(world->workers[at].id, id)))
-        at++;
-    return at;
+    uint32_t at;
+    memcpy(&at, id.bytes, sizeof at);
+    bool is_it = at < world->n_workers && world->workers[at].is_alive && id_equal(world->workers[at].id, id);
+    return is_it ? at : world->n_workers;
 }
 
 void sim_workers_reconnect(struct world *world)

@@ -122,14 +122,15 @@ static void plan_troubles(struct world *world)
             world_add(world, (int64_t)rng_below(&world->rng, 30 * S),
                       (struct happening){.kind = WORKER_DIES, .worker = i});
     if (world_chance(world, 300))
-        world_add(
-            world, (int64_t)rng_below(&world->rng, 10 * S),
-            (struct happening){.kind = USER_CANCELS, .key = (int64_t)rng_below(&world->rng, N_EXPERIMENTS)});
+        world_add(world, (int64_t)rng_below(&world->rng, 10 * S),
+                  (struct happening){.kind = USER_CANCELS,
+                                     .key = (int64_t)rng_below(&world->rng, world->scenario.n)});
 }
 
-uint64_t world_run(uint64_t seed, size_t n_workers)
+uint64_t world_run(uint64_t seed, size_t n_workers, const struct scenario *scenario)
 {
     struct world world = {.seed = seed, .n_workers = n_workers, .trace = getenv("SIMULATION_TRACE") != NULL};
+    world.scenario = *scenario;
     rng_init(&world.rng, seed, 0);
     world.faults = (struct faults_plan){.lost = (unsigned)rng_below(&world.rng, 30),
                                         .doubled = (unsigned)rng_below(&world.rng, 50),
@@ -154,6 +155,7 @@ uint64_t world_run(uint64_t seed, size_t n_workers)
     sim_driver_check_end(&world);
     sim_driver_destroy(world.driver);
     sim_workers_destroy(&world);
+    sim_gangs_destroy(&world);
     for (size_t i = 0; i < world.n_queue; i++)
         free(world.queue[i].frame);
     free(world.queue);

@@ -49,9 +49,27 @@ struct happening {
 struct sim_driver;
 struct sim_worker;
 
-#define N_EXPERIMENTS 3
-#define MAX_STEPS     8
-#define MAX_BUDGET    4 /* of the experiment that pauses trials */
+#define MAX_EXPERIMENTS 4
+#define MAX_STEPS       8
+#define MAX_BUDGET      4 /* of the experiment that pauses trials */
+
+/* What a world is about. */
+struct scenario {
+    size_t n; /* experiments */
+    char sweeps[MAX_EXPERIMENTS][640];
+    /* How often a trial may end by itself: once, or once a rung where it is paused in between. */
+    uint64_t n_endings[MAX_EXPERIMENTS];
+    int64_t budgets[MAX_EXPERIMENTS];
+    int64_t beat_ns, lease_ns;
+};
+
+/* Three experiments whose trials take one worker each. */
+void scenario_single(struct scenario *scenario);
+/* Four experiments whose trials take 1 to 64 workers, more of them than there are. */
+void scenario_gangs(struct scenario *scenario, uint64_t seed);
+
+/* A gang as it really is, known to nobody but the world. */
+struct sim_gang;
 
 struct faults_plan { /* chances of one in a thousand */
     unsigned lost, doubled, worker_death, driver_death, crash;
@@ -70,7 +88,11 @@ struct world {
     size_t n_workers;
     struct wire_buffer buffer;
     struct wire_decoder *decoder;
-    struct id experiments[N_EXPERIMENTS];
+    struct scenario scenario;
+    struct id experiments[MAX_EXPERIMENTS];
+    struct sim_gang *gangs;
+    int64_t waiting_ns[MAX_EXPERIMENTS]; /* since when nothing of it runs though it could; 0: not so */
+    int64_t longest_wait_ns;
     bool trace;
 };
 
@@ -91,7 +113,16 @@ void world_fail(const struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
 /* Runs one seed to the end of all experiments. Returns the number of happenings. */
-uint64_t world_run(uint64_t seed, size_t n_workers);
+uint64_t world_run(uint64_t seed, size_t n_workers, const struct scenario *scenario);
+
+/* sim_gang.c: what is so of a gang, whatever anybody believes. */
+enum gang_news { GANG_JOINED, GANG_STARTED, GANG_ENDED, GANG_BROKEN };
+void sim_gang_news(struct world *world, enum gang_news news, uint64_t gang, uint64_t rank, uint64_t n);
+/* All have started, and none is gone before its end: only then its collective operations return. */
+bool sim_gang_works(const struct world *world, uint64_t gang);
+void sim_gangs_destroy(struct world *world);
+/* After every event of the driver: does a gang wait for too long that could be formed? */
+void sim_gangs_check(struct world *world, const struct engine *engine);
 
 /* sim_driver.c */
 struct sim_driver *sim_driver_create(struct world *world);
