@@ -38,7 +38,8 @@ struct prova_config {
     prova_progress_fn progress;
     void *progress_arg;
     int interval_ms;
-    int code; /* of the first fault */
+    char *json; /* what prova_config_json lends */
+    int code;   /* of the first fault */
     char *error;
 };
 
@@ -207,6 +208,25 @@ int config_compile(struct spec **out, char **text, const prova_config *config)
     return rc;
 }
 
+const char *prova_config_json(prova_config *config)
+{
+    struct spec *spec = NULL;
+    struct text json = {0};
+    char *faults = NULL;
+    int code = config_compile(&spec, &faults, config);
+    if (code) {
+        (void)keep_fault(config, code, faults);
+        return NULL;
+    }
+    spec_write_json(&json, spec);
+    spec_destroy(spec);
+    free(config->json);
+    config->json = text_take(&json);
+    if (!config->json)
+        (void)keep_fault(config, ERR_NOMEM, NULL);
+    return config->json;
+}
+
 /* Making and freeing */
 
 static prova_config *create(void)
@@ -304,6 +324,7 @@ void prova_config_free(prova_config *config)
     free(config->database);
     free(config->driver);
     free_words(config->worker);
+    free(config->json);
     free(config->error);
     free(config);
 }

@@ -172,6 +172,9 @@ PROVA_API int prova_config_when(prova_config *config, const char *name, const ch
  * stopping rules with their settings. Of two for one path the later holds; a detail of a parameter comes
  * after the parameter. Names and settings of searches and rules are looked up by prova_lagom. */
 PROVA_API int prova_config_set(prova_config *config, const char *path, const char *value);
+/* The whole of it as a sweep file in JSON, with every default written out; until the next call. NULL if it is
+ * faulty, which is then kept as its fault. */
+PROVA_API const char *prova_config_json(prova_config *config);
 /* Where results are kept; default "prova.db". */
 PROVA_API int prova_config_database(prova_config *config, const char *path);
 /* A running driver to use, e.g. "tcp://127.0.0.1:5700", instead of one of its own. */

@@ -264,6 +264,20 @@ static char *write_file(const char *text)
     return path;
 }
 
+START_TEST(the_whole_is_given_as_json_with_its_defaults)
+{
+    prova_config_double(config, "lr", 0, 1, PROVA_LINEAR);
+    prova_config_set(config, "metric", "{name: accuracy, goal: maximize}");
+    const char *json = prova_config_json(config);
+    ck_assert_ptr_nonnull(json);
+    ck_assert_ptr_nonnull(strstr(json, "\"metric\":{\"name\":\"accuracy\",\"goal\":\"maximize\""));
+    ck_assert_ptr_nonnull(strstr(json, "\"schedule\":{\"name\":\"full\"}"));
+    prova_config_set(config, "metric.goal", "best");
+    ck_assert_ptr_null(prova_config_json(config));
+    assert_error_has("best");
+}
+END_TEST
+
 START_TEST(a_sweep_file_is_taken_and_changed_by_setters)
 {
     char *path = write_file("name: fromfile\nparameters:\n  lr: {min: 0.1, max: 1.0}\n  n: {min: 1, max: 9}\n"
@@ -336,6 +350,7 @@ int main(void)
                         sizeof wrong_plugins / sizeof *wrong_plugins);
     tcase_add_test(tc, an_empty_space_is_found_when_all_is_set);
     tcase_add_test(tc, faults_of_plugins_are_told_with_those_of_the_file);
+    tcase_add_test(tc, the_whole_is_given_as_json_with_its_defaults);
     tcase_add_test(tc, a_sweep_file_is_taken_and_changed_by_setters);
     tcase_add_test(tc, faults_of_a_file_have_their_places_all_at_once);
     tcase_add_test(tc, a_file_that_is_not_there_is_said_so);

@@ -1,0 +1,67 @@
+"""prova: hyperparameter search, ablation studies and distributed training from one training function.
+
+    import prova
+
+    def train(lr, layers):
+        for epoch in range(10):
+            loss = ...
+            prova.report(epoch, loss)
+        return loss
+
+    result = prova.lagom(train, parameters={"lr": prova.double(1e-4, 1, log=True), "layers": prova.int(1, 8)},
+                         metric="loss", goal="minimize", trials=50, workers=2)
+    print(result.best_value, result.best_params)
+
+All decisions are made in libprova; this package carries them to Python. Modules are loaded when they are first
+used, so that `import prova` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from . import callbacks, config, display, errors, experiment, plots, space
+    from ._run import lagom
+    from ._trial import Reporter, Trial, current_trial, report
+    from .config import (AblationConfig, BaseConfig, Config, DistributedConfig, HyperparameterOptConfig,
+                         OptimizationConfig, TfDistributedConfig, TorchDistributedConfig)
+    from .connection import Connection, Experiment, connect
+    from .errors import EarlyStop, ProvaError
+    from .result import Result, TrialRecord
+    from .search import Search
+    from .space import Searchspace, categorical, constant, discrete, double, int
+
+_PLACES = {
+    "lagom": "_run",
+    "Reporter": "_trial", "Trial": "_trial", "current_trial": "_trial", "report": "_trial",
+    "AblationConfig": "config", "BaseConfig": "config", "Config": "config", "DistributedConfig": "config",
+    "HyperparameterOptConfig": "config", "OptimizationConfig": "config", "TfDistributedConfig": "config",
+    "TorchDistributedConfig": "config",
+    "Connection": "connection", "Experiment": "connection", "connect": "connection",
+    "EarlyStop": "errors", "ProvaError": "errors",
+    "Result": "result", "TrialRecord": "result",
+    "Search": "search",
+    "Searchspace": "space", "categorical": "space", "constant": "space", "discrete": "space", "double": "space",
+    "int": "space",
+}
+_MODULES = ("callbacks", "config", "display", "errors", "experiment", "plots", "space")
+
+__version__ = "0.1.0"
+__all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        value = getattr(importlib.import_module("." + _PLACES[name], __name__), name)
+    elif name in _MODULES:
+        value = importlib.import_module("." + name, __name__)
+    else:
+        raise AttributeError(f"module 'prova' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,346 @@
+"""A trial, seen from the training function; and the one callback through which libprova runs it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+import traceback
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from . import _ffi
+from .errors import ConfigError, EarlyStop, ProvaError
+
+_lib = _ffi.library
+_report = _lib.prova_report
+_report_metric = _lib.prova_report_metric
+
+_current: Optional["Trial"] = None
+_forked_from = os.getpid()
+
+
+class Trial:
+    """One trial, while its training function runs. Never made by users.
+
+    Attributes:
+        params: The parameters that are active, by name.
+        number: Its number in the experiment, from 1.
+        attempt: Which attempt at it this is, from 1.
+        seed: A seed below 2**31, a function of the experiment's seed and the trial's number alone. `random`, NumPy
+            and PyTorch are seeded with it before the function is called.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self.params: Dict[str, Any] = json.loads(_ffi.text(_lib.prova_params_json(handle)) or "{}")
+        self.number: int = _lib.prova_trial_number(handle)
+        self.attempt: int = _lib.prova_trial_attempt(handle)
+        self.seed: int = _lib.prova_trial_seed(handle)
+        self._last_step = -1
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment."""
+        return _ffi.text(_lib.prova_trial_experiment(self._handle))
+
+    @property
+    def experiment_id(self) -> str:
+        """Id of the experiment (UUID)."""
+        return _ffi.text(_lib.prova_trial_experiment_id(self._handle))
+
+    @property
+    def directory(self) -> str:
+        """A directory of this trial alone, kept over its attempts: for checkpoints and output. Made when asked for.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        path = _ffi.text(_lib.prova_directory(self._handle))
+        if not path:
+            raise OSError("the trial's directory cannot be made")
+        return path
+
+    def budget(self, otherwise: int) -> int:
+        """How many resource units (usually epochs) the trial may use in all; `otherwise` where nobody limits it."""
+        return int(_lib.prova_budget(self._handle, otherwise))
+
+    @property
+    def done(self) -> int:
+        """Units that earlier attempts of a paused trial have used: go on from a checkpoint in `directory`."""
+        return int(_lib.prova_done(self._handle))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the trial is asked to stop."""
+        return bool(_lib.prova_stopped(self._handle))
+
+    def report(self, step: Optional[int], value: float, **metrics: float) -> None:
+        """Reports the objective at a step, and any other metrics. See `prova.report`."""
+        if step is None:
+            step = self._last_step + 1
+        stop = 0
+        for name, other in metrics.items():
+            stop |= _report_metric(self._handle, int(step), name.encode(), float(other))
+        try:
+            stop |= _report(self._handle, step, value)
+        except Exception:  # an integer or a number of a library, which ctypes does not take
+            step = int(step)
+            stop |= _report(self._handle, step, float(value))
+        self._last_step = step
+        if stop:
+            raise EarlyStop(f"trial {self.number} is asked to stop at step {step}")
+
+
+class Reporter:
+    """What a training function gets as its argument `reporter`; Maggy's interface."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def broadcast(self, metric: float, step: Optional[int] = None) -> None:
+        """Reports the objective; without a step, the one after the last.
+
+        Raises:
+            EarlyStop: the trial is asked to stop. Let it pass.
+        """
+        self._trial.report(step, metric)
+
+    def log(self, text: object, jupyter: bool = False) -> None:
+        """Prints to the trial's log."""
+        del jupyter
+        print(text, flush=True)
+
+
+def report(step: Optional[int], value: float, **metrics: float) -> None:
+    """Reports the objective of the running trial, and any other metrics by name.
+
+    Outside a trial it does nothing, so that the same code also runs by itself.
+
+    Args:
+        step: 0 to 2**53, growing, usually the epoch; None: the one after the last. A step that does not grow is
+            ignored.
+        value: The objective at that step. A NaN is kept and is never best.
+        **metrics: Other metrics at that step, kept with it.
+
+    Raises:
+        EarlyStop: the trial is asked to stop. Let it pass.
+
+    >>> report(0, 0.5, train_loss=0.7)
+    """
+    trial = _current
+    if trial is None:
+        return
+    if metrics or step is None:
+        trial.report(step, value, **metrics)
+        return
+    try:
+        stop = _report(trial._handle, step, value)
+    except Exception:  # an integer or a number of a library, which ctypes does not take
+        trial.report(step, value)
+        return
+    trial._last_step = step
+    if stop:
+        raise EarlyStop(f"trial {trial.number} is asked to stop at step {step}")
+
+
+def current_trial() -> Optional[Trial]:
+    """The trial that runs in this process; None outside of one.
+
+    >>> current_trial() is None
+    True
+    """
+    return _current
+
+
+# Names that a training function may ask for beside the parameters of the space.
+SPECIAL = ("hparams", "reporter", "trial", "model", "dataset", "train_set", "test_set")
+
+
+class Binding:
+    """How a training function is called: which of its arguments are parameters, which are things of ours.
+
+    Raises:
+        ConfigError: it asks for something that is neither.
+    """
+
+    def __init__(self, function: Callable[..., Any], parameters: Mapping[str, Any],
+                 generators: Mapping[str, Callable[..., Any]], metric: str) -> None:
+        if not callable(function):
+            raise ConfigError(f"the training function must be callable, not {function!r}")
+        self.function = function
+        self.generators = dict(generators)
+        self.metric = metric
+        self.names: List[str] = []
+        self.positional: List[str] = []
+        self.takes_rest = False
+        self._read_signature(list(parameters))
+
+    def _read_signature(self, parameters: List[str]) -> None:
+        try:
+            signature = inspect.signature(self.function)
+        except (TypeError, ValueError):  # a function of C that does not tell
+            self.takes_rest = True
+            return
+        for argument in signature.parameters.values():
+            name = argument.name
+            if argument.kind is argument.VAR_KEYWORD:
+                self.takes_rest = True
+            elif argument.kind is argument.VAR_POSITIONAL:
+                continue
+            elif name in parameters or self._is_special(name):
+                (self.positional if argument.kind is argument.POSITIONAL_ONLY else self.names).append(name)
+            elif argument.default is argument.empty:
+                raise ConfigError(self._unknown(name, parameters))
+
+    def _is_special(self, name: str) -> bool:
+        if name in ("hparams", "reporter", "trial"):
+            return True
+        return name in SPECIAL and (name in self.generators or (name.endswith("_set") and "dataset" in self.generators))
+
+    def _unknown(self, name: str, parameters: List[str]) -> str:
+        import difflib
+        what = f"the training function asks for '{name}', "
+        if name in SPECIAL:
+            kind = "dataset" if name.endswith("_set") else name
+            return what + f"but no {kind} generator is set: give lagom a `{kind}=` function that makes it"
+        near = difflib.get_close_matches(name, [*parameters, *SPECIAL], 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return what + f"which is no parameter of the search space and none of {', '.join(SPECIAL[:3])}{hint}"
+
+    def _things(self, trial: Trial) -> Dict[str, Any]:
+        """All that may be asked for by name. Generators are called only for what is asked."""
+        wanted = {*self.names, *self.positional}
+        things: Dict[str, Any] = dict(trial.params)
+        if "hparams" in wanted:
+            things["hparams"] = dict(trial.params)
+        if "reporter" in wanted:
+            things["reporter"] = Reporter(trial)
+        if "trial" in wanted:
+            things["trial"] = trial
+        if "model" in wanted:
+            things["model"] = self._make("model", trial)
+        if "dataset" in wanted or "train_set" in wanted or "test_set" in wanted:
+            things["dataset"] = self._make("dataset", trial)
+        if "train_set" in wanted or "test_set" in wanted:
+            things["train_set"], things["test_set"] = things["dataset"]
+        return things
+
+    def _make(self, kind: str, trial: Trial) -> Any:
+        generator = self.generators[kind]
+        if not callable(generator):
+            return generator
+        try:
+            arguments = inspect.signature(generator).parameters.values()
+        except (TypeError, ValueError):
+            return generator()
+        known = {**trial.params, "hparams": trial.params, "trial": trial}
+        if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
+            return generator(**trial.params)
+        return generator(**{a.name: known[a.name] for a in arguments if a.name in known})
+
+    def call(self, trial: Trial) -> Any:
+        """Calls the function. An argument whose parameter is not active gets its default, or None."""
+        things = self._things(trial)
+        positional = [things.get(name) for name in self.positional]
+        named = {name: things[name] for name in self.names if name in things}
+        if self.takes_rest:
+            named.update({name: value for name, value in trial.params.items() if name not in self.positional})
+        missing = [name for name in self.names if name not in named]
+        if missing:
+            arguments = inspect.signature(self.function).parameters
+            named.update({name: None for name in missing if arguments[name].default is inspect.Parameter.empty})
+        return self.function(*positional, **named)
+
+
+def _seed(seed: int) -> None:
+    """Seeds what the function may draw from, so that a trial can be repeated; nothing is loaded for it."""
+    import random
+    random.seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ProvaError(f"the training function returned {what}{value!r}: it must return a number, a dict of "
+                         "metrics, or nothing") from None
+
+
+def _finish(trial: Trial, metric: str, value: Any) -> None:
+    """What the function has returned becomes the trial's value."""
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        if metric not in value:
+            raise ProvaError(f"the training function returned a dict without '{metric}', the metric of this "
+                             f"experiment; it has: {', '.join(map(str, value)) or 'nothing'}")
+        step = max(trial._last_step, 0)
+        for name, other in value.items():
+            if name != metric:
+                _report_metric(trial._handle, step, str(name).encode(), _number(other, f"for '{name}' "))
+        value = value[metric]
+    _lib.prova_finish(trial._handle, _number(value, ""))
+
+
+def _describe(error: BaseException) -> str:
+    """One line: what, and where in the user's code."""
+    if isinstance(error, SystemExit):
+        what = f"the training function called sys.exit({error.code!r})"
+    else:
+        name = type(error).__name__
+        what = f"{name}: {error}" if str(error) else name
+    frames = traceback.extract_tb(error.__traceback__)
+    here = os.path.dirname(os.path.abspath(__file__))
+    mine = [frame for frame in frames if not frame.filename.startswith(here)]
+    if not mine:
+        return what
+    return f"{what} ({os.path.basename(mine[-1].filename)}:{mine[-1].lineno} in {mine[-1].name})"
+
+
+def _fail(handle: int, error: BaseException) -> int:
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    print("".join(lines), file=sys.stderr, end="")
+    return int(_lib.prova_fail(handle, b"%s", _describe(error).encode()))
+
+
+def _run(binding: Binding, handle: int) -> int:
+    global _current
+    trial = Trial(handle)
+    _current = trial
+    try:
+        _seed(trial.seed)
+        _finish(trial, binding.metric, binding.call(trial))
+        return 0
+    except EarlyStop:
+        return 0
+    except BaseException as error:  # whatever it is, it must not pass into C
+        return _fail(handle, error)
+    finally:
+        _current = None
+
+
+def callback(binding: Binding) -> Any:
+    """The C function that runs a trial of this binding. Keep it alive while libprova may call it."""
+
+    def run(handle: int, _arg: object) -> int:
+        global _forked_from
+        try:
+            if os.getpid() != _forked_from:
+                _forked_from = os.getpid()
+                _ffi.after_fork()
+            try:
+                return _run(binding, handle)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+        except BaseException as error:
+            return int(_lib.prova_fail(handle, b"%s", _describe(error).encode()))
+
+    return _ffi.TRAIN_FN(run)

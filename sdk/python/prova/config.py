@@ -1,0 +1,377 @@
+"""What an experiment is: `Config`, and Maggy's configuration classes, which become one.
+
+A `Config` is a sweep file as a Python object. Its fields have the file's names and meaning (docs/sweep-file.md);
+whatever has no field of its own goes into `settings`, by its dotted path.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+from . import _ffi
+from .errors import ConfigError
+from .space import Searchspace, When, _details
+
+PlugIn = Union[str, Mapping[str, Any]]
+_DIRECTIONS = {"max": "maximize", "maximize": "maximize", "min": "minimize", "minimize": "minimize"}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; numbers of NumPy become Python's."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (str, bool, int, float)) or value is None:
+        return value
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    raise ConfigError(f"{value!r} ({type(value).__name__}) cannot stand in a configuration: use numbers, strings, "
+                      "lists and dicts")
+
+
+def to_yaml(value: Any) -> str:
+    """A value as the sweep file has it: JSON, which is YAML."""
+    try:
+        return json.dumps(_plain(value), allow_nan=False)
+    except ValueError:
+        raise ConfigError(f"{value!r} has a number that is not finite") from None
+
+
+@dataclasses.dataclass
+class Config:
+    """An experiment.
+
+    Attributes:
+        name: Its name; letters, digits, `-`, `_` and `.`.
+        parameters: The search space: names with what `prova.double`, `prova.int`, ... make, or dicts as in a sweep
+            file, or a `Searchspace`.
+        sweep: A sweep file to begin with; what is set here stands above it.
+        metric: Name of the objective.
+        goal: "minimize" or "maximize".
+        search: Where to sample: a name, or a dict of the name and its options, e.g.
+            `{"name": "tpe", "startup": 20}`. `prova search` lists all.
+        schedule: How long to run, e.g. `{"name": "asha", "min_budget": 1, "max_budget": 27}`.
+        stopping: A rule that ends poor trials early, e.g. "median".
+        trials: How many in all.
+        hours: Ends after so long.
+        target: Ends when a trial reaches this value.
+        workers: How many trials run at one time.
+        retries: How often a trial is repeated whose process has died.
+        seed: Of the search; the same seed and one worker give the same trials.
+        context: "optimization", "ablation", "distributed" or "single".
+        settings: Anything else of a sweep file by its dotted path, e.g. `{"limits.failures": 50}`.
+        database: The SQLite file that keeps all results; "prova.db" unless it or $PROVA_DB says otherwise.
+        driver: A running driver to use, e.g. "tcp://10.0.0.1:5700", instead of one of its own.
+        resume: Go on with the newest unfinished experiment of that name, if there is one.
+        start: How local workers are made: "fresh" Python processes (the function travels by cloudpickle), or "fork" of
+            this one (nothing is pickled; not for a notebook or a process with threads).
+        progress: True shows progress (in a notebook as a display that updates in place, else on stderr), False
+            shows none, and a function is called with a `prova.display.Progress` about twice a second and at each change;
+            it returns True to stop the experiment.
+        logs: Also print what trials print, each line with its trial's number.
+        model: A function that makes what training functions ask for as `model`; called once in each trial that asks,
+            with those parameters it names.
+        dataset: Likewise `dataset`.
+
+    >>> config = Config(name="demo", parameters={"x": {"min": 0.0, "max": 1.0}}, trials=20)
+    >>> config.replace(trials=50).trials
+    50
+    """
+
+    name: Optional[str] = None
+    parameters: Optional[Mapping[str, Any]] = None
+    sweep: Optional[Union[str, "os.PathLike[str]"]] = None
+    metric: Optional[str] = None
+    goal: Optional[str] = None
+    search: Optional[PlugIn] = None
+    schedule: Optional[PlugIn] = None
+    stopping: Optional[PlugIn] = None
+    trials: Optional[int] = None
+    hours: Optional[float] = None
+    target: Optional[float] = None
+    workers: Optional[int] = None
+    retries: Optional[int] = None
+    seed: Optional[int] = None
+    context: Optional[str] = None
+    settings: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    database: Optional[Union[str, "os.PathLike[str]"]] = None
+    driver: Optional[str] = None
+    resume: bool = False
+    start: str = "fresh"
+    progress: Union[bool, Callable[[Any], Optional[bool]]] = True
+    logs: bool = False
+    model: Optional[Any] = None
+    dataset: Optional[Any] = None
+
+    def replace(self, **changes: Any) -> "Config":
+        """A copy with some fields changed.
+
+        Raises:
+            ConfigError: there is no such field.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in known:
+                import difflib
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known)}"
+                raise ConfigError(f"a configuration has no '{name}'{hint}")
+        return dataclasses.replace(self, **changes)
+
+    def to_settings(self) -> List[Tuple[str, str]]:
+        """The dotted paths and YAML values that libprova is told, in order."""
+        out: List[Tuple[str, str]] = []
+
+        def add(path: str, value: Any) -> None:
+            if value is not None:
+                out.append((path, to_yaml(value)))
+
+        if self.goal is not None and self.goal not in _DIRECTIONS:
+            raise ConfigError(f"goal is '{self.goal}': it must be 'minimize' or 'maximize'")
+        add("metric.name", self.metric)
+        add("metric.goal", _DIRECTIONS[self.goal] if self.goal else None)
+        add("parameters", dict(self.parameters) if self.parameters is not None else None)
+        for kind in ("search", "schedule", "stopping"):
+            value = getattr(self, kind)
+            if isinstance(value, str):
+                add(kind + ".name", value)
+            elif value is not None:
+                add(kind, value)
+        for path, value in (("limits.trials", self.trials), ("limits.hours", self.hours),
+                            ("limits.target", self.target), ("workers", self.workers), ("retries", self.retries),
+                            ("seed", self.seed), ("context", self.context)):
+            add(path, value)
+        for path, value in self.settings.items():
+            add(path, value)
+        return out
+
+    def to_document(self) -> Dict[str, Any]:
+        """The same as one document in the form of a sweep file, without that of `sweep`.
+
+        >>> Config(name="d", metric="loss", settings={"limits.failures": 3}).to_document()
+        {'name': 'd', 'metric': {'name': 'loss'}, 'limits': {'failures': 3}}
+        """
+        document: Dict[str, Any] = {"name": self.name} if self.name else {}
+        for path, value in self.to_settings():
+            place = document
+            *folders, last = path.split(".")
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[last] = json.loads(value)
+        return document
+
+    def database_path(self) -> str:
+        """Where results are kept."""
+        return os.fspath(self.database or os.environ.get("PROVA_DB") or "prova.db")
+
+
+class Handle:
+    """A `prova_config` of the library, made from a `Config`.
+
+    Raises:
+        ConfigError: with all that is wrong with it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        lib = _ffi.library
+        if config.sweep is not None:
+            self.pointer = lib.prova_config_file(os.fspath(config.sweep).encode())
+        else:
+            self.pointer = lib.prova_config_new((config.name or "experiment").encode())
+        if not self.pointer:
+            raise MemoryError("prova_config_new")
+        if config.sweep is not None and config.name:
+            self.set("name", to_yaml(config.name))
+        for path, value in config.to_settings():
+            self.set(path, value)
+        lib.prova_config_database(self.pointer, config.database_path().encode())
+        if config.driver:
+            lib.prova_config_driver(self.pointer, config.driver.encode())
+        lib.prova_config_resume(self.pointer, int(bool(config.resume)))
+        self.check()
+
+    def set(self, path: str, value: str) -> None:
+        """One setting, by its dotted path."""
+        _ffi.library.prova_config_set(self.pointer, path.encode(), value.encode())
+
+    def sweep(self) -> Dict[str, Any]:
+        """The whole as libprova understands it: a sweep file, with every default written out."""
+        document = _ffi.library.prova_config_json(self.pointer)
+        self.check()
+        sweep: Dict[str, Any] = json.loads(document)
+        return sweep
+
+    def check(self) -> None:
+        """Raises what is wrong with it."""
+        message = _ffi.text(_ffi.library.prova_config_error(self.pointer))
+        if message:
+            raise ConfigError(message)
+
+    def __del__(self) -> None:
+        pointer, self.pointer = getattr(self, "pointer", None), None
+        if pointer:
+            _ffi.library.prova_config_free(pointer)
+
+
+def as_config(config: Any, options: Mapping[str, Any]) -> Config:
+    """The `Config` of whatever `lagom` was given.
+
+    Raises:
+        ConfigError: it is nothing that has a configuration, or an option is unknown.
+    """
+    if config is None:
+        config = Config()
+    elif isinstance(config, (str, os.PathLike)):
+        config = Config(sweep=config)
+    elif isinstance(config, MaggyConfig):
+        config = config.to_config()
+    elif isinstance(config, Mapping):
+        config = from_mapping(config)
+    if not isinstance(config, Config):
+        raise ConfigError(f"the configuration must be a prova.Config, a dict, the path of a sweep file or one of "
+                          f"Maggy's configurations, not {type(config).__name__}")
+    return config.replace(**options)
+
+
+def from_mapping(sweep: Mapping[str, Any]) -> Config:
+    """A `Config` of a dict in the form of a sweep file.
+
+    >>> from_mapping({"name": "demo", "metric": {"name": "loss"}, "limits": {"trials": 9}}).trials
+    9
+    """
+    rest = dict(sweep)
+    config = Config()
+    metric = rest.pop("metric", None)
+    if isinstance(metric, Mapping):
+        metric = dict(metric)
+        config = config.replace(metric=metric.pop("name", None), goal=metric.pop("goal", None))
+        config.settings.update({f"metric.{k}": v for k, v in metric.items()})
+    elif metric is not None:
+        config.metric = metric
+    limits = rest.pop("limits", None)
+    if isinstance(limits, Mapping):
+        limits = dict(limits)
+        for key in ("trials", "hours", "target"):
+            if key in limits:
+                setattr(config, key, limits.pop(key))
+        config.settings.update({f"limits.{k}": v for k, v in limits.items()})
+    known = {field.name for field in dataclasses.fields(Config)} - {"settings", "sweep"}
+    for key, value in rest.items():
+        if key in known:
+            setattr(config, key, value)
+        else:
+            config.settings[key] = value
+    return config
+
+
+# Maggy's configurations
+
+
+class MaggyConfig:
+    """The base of Maggy's configuration classes. `hb_interval` and `description` are accepted and not needed."""
+
+    def __init__(self, name: str, description: str = "", hb_interval: float = 1) -> None:
+        self.name = name
+        self.description = description
+        self.hb_interval = hb_interval
+
+    def to_config(self) -> Config:
+        """The `Config` that it stands for."""
+        raise NotImplementedError
+
+
+class BaseConfig(MaggyConfig):
+    """One run of the training function: Maggy's `BaseConfig`."""
+
+    def __init__(self, name: str = "base", hb_interval: float = 1, description: str = "", *,
+                 hparams: Optional[Mapping[str, Any]] = None, model: Any = None, dataset: Any = None) -> None:
+        super().__init__(name, description, hb_interval)
+        self.hparams = dict(hparams or {})
+        self.model = model
+        self.dataset = dataset
+
+    def to_config(self) -> Config:
+        return Config(name=_name(self.name), context="single", goal="maximize", metric="metric",
+                      parameters={name: {"value": value} for name, value in self.hparams.items()},
+                      model=self.model, dataset=self.dataset)
+
+
+# Maggy's names of searches and of its pruner.
+_OPTIMIZERS: Dict[str, Dict[str, PlugIn]] = {
+    "randomsearch": {"search": "random"},
+    "random": {"search": "random"},
+    "gridsearch": {"search": "grid"},
+    "grid": {"search": "grid"},
+    "asha": {"search": "random", "schedule": "asha"},
+    "tpe": {"search": "tpe"},
+    "gp": {"search": "gp"},
+    "none": {"search": "random"},
+    "faulty_none": {"search": "random"},
+}
+
+
+def _name(name: str) -> str:
+    """A name that an experiment may have."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name) or "experiment"
+
+
+class HyperparameterOptConfig(MaggyConfig):
+    """A hyperparameter search: Maggy's class of that name.
+
+    Args:
+        num_trials: How many trials.
+        optimizer: "randomsearch", "gridsearch", "asha", "tpe", "gp", or the name of any search of prova.
+        searchspace: The search space.
+        optimization_key: Name of the metric.
+        direction: "max" or "min".
+        es_interval: Accepted, not needed: every report is seen at once.
+        es_min: Trials that must have ended before one is stopped.
+        es_policy: "median", "none", or the name of any stopping rule of prova.
+        name: Of the experiment.
+        description: Kept with it.
+        hb_interval: Accepted, not needed.
+        model: What the training function asks for as `model`.
+        dataset: What it asks for as `dataset`.
+        workers: How many trials run at one time.
+    """
+
+    def __init__(self, num_trials: int, optimizer: Any, searchspace: Any, optimization_key: str = "metric",
+                 direction: str = "max", es_interval: int = 1, es_min: int = 10, es_policy: Any = "median",
+                 name: str = "HPOptimization", description: str = "", hb_interval: float = 1, model: Any = None,
+                 dataset: Any = None, *, workers: int = 1) -> None:
+        super().__init__(name, description, hb_interval)
+        if num_trials <= 0:
+            raise ConfigError(f"num_trials is {num_trials}: it must be at least 1")
+        if str(direction).lower() not in _DIRECTIONS:
+            raise ConfigError(f"direction is {direction!r}: it must be 'max' or 'min'")
+        self.num_trials = num_trials
+        self.optimizer = optimizer
+        self.searchspace = searchspace
+        self.optimization_key = optimization_key
+        self.direction = str(direction).lower()
+        self.es_interval = es_interval
+        self.es_min = es_min
+        self.es_policy = es_policy
+        self.model = model
+        self.dataset = dataset
+        self.workers = workers
+
+    def to_config(self) -> Config:
+        optimizer, policy = self.optimizer, self.es_policy
+        plan: Dict[str, Any] = {"search": optimizer}
+        if isinstance(optimizer, str):
+            plan = dict(_OPTIMIZERS.get(optimizer.lower(), {"search": optimizer}))
+        if isinstance(policy, str) and policy.lower() in ("median", "medianrule"):
+            policy = {"name": "median", "min_trials": self.es_min}
+        elif policy is None or (isinstance(policy, str) and policy.lower() in ("none", "nostop")):
+            policy = "none"
+        return Config(name=_name(self.name), parameters=self.searchspace, metric=self.optimization_key,
+                      goal=_DIRECTIONS[self.direction], trials=self.num_trials, stopping=policy, model=self.model,
+                      dataset=self.dataset, workers=self.workers, **plan)
+
+
+OptimizationConfig = HyperparameterOptConfig

@@ -1,0 +1,259 @@
+"""Progress and results for people: in a notebook as HTML that updates in place, else libprova's line on stderr."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
+
+from . import _ffi
+from .result import STATES, Result, Source, TrialRecord
+
+if TYPE_CHECKING:
+    from .config import Config
+
+_lib = _ffi.library
+_TABLE_S = 1.0  # between two looks at the best trials
+_N_BEST = 5
+
+
+class Progress:
+    """How an experiment stands.
+
+    Attributes:
+        name: The experiment's name.
+        counts: How many trials are in each state.
+        limit: How many are asked for; None: no limit.
+        best_trial: Number of the best so far; None: none has a value.
+        best_value: Its objective; None likewise.
+        seconds: How long it has run.
+    """
+
+    def __init__(self, pointer: int) -> None:
+        value = _lib.prova_result_best_value(pointer)
+        self.id: str = _ffi.text(_lib.prova_result_id(pointer))
+        self.name: str = _ffi.text(_lib.prova_result_name(pointer))
+        self.counts: Dict[str, int] = {s: _lib.prova_result_count(pointer, s.encode()) for s in STATES}
+        self.limit: Optional[int] = _lib.prova_result_limit(pointer) or None
+        self.best_trial: Optional[int] = _lib.prova_result_best_trial(pointer) or None
+        self.best_value: Optional[float] = None if math.isnan(value) else value
+        self.seconds: float = _lib.prova_result_seconds(pointer)
+
+    @property
+    def n_ended(self) -> int:
+        """How many trials have ended."""
+        return sum(self.counts[s] for s in ("COMPLETED", "STOPPED", "FAILED"))
+
+
+class Show:
+    """What `lagom` calls while it waits. `callback` runs on its thread."""
+
+    interval_ms = 500
+
+    def __init__(self) -> None:
+        self._error: Optional[BaseException] = None
+
+    def update(self, progress: Progress) -> Optional[bool]:
+        """Shows it; true stops the experiment."""
+        raise NotImplementedError
+
+    def callback(self, pointer: int, _arg: object) -> int:
+        """For C: no exception may pass."""
+        try:
+            return 1 if self.update(Progress(pointer)) else 0
+        except BaseException as error:
+            if self._error is None:
+                self._error = error
+            return 1
+
+    def finish(self, result: Result) -> None:
+        """The experiment is over."""
+
+    def reraise(self) -> None:
+        """Raises what `update` has raised."""
+        if self._error is not None:
+            raise self._error
+
+
+class Call(Show):
+    """A function of the user's."""
+
+    def __init__(self, function: Callable[[Progress], Optional[bool]]) -> None:
+        super().__init__()
+        self._function = function
+
+    def update(self, progress: Progress) -> Optional[bool]:
+        return self._function(progress)
+
+
+class Logs(Show):
+    """Prints what trials print, and shows progress as another does."""
+
+    def __init__(self, inner: Optional[Show], source: Callable[[str], Source]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._source = source
+        self._read: Dict[str, int] = {}
+        self._id = ""
+
+    def update(self, progress: Progress) -> Optional[bool]:
+        self._id = progress.id
+        self._print()
+        return self._inner.update(progress) if self._inner else None
+
+    def _print(self) -> None:
+        for record in self._source(self._id).query("trials").get("trials", []):
+            path = record.get("log")
+            if path and os.path.exists(path):
+                self._print_new(record["trial"], path)
+
+    def _print_new(self, number: int, path: str) -> None:
+        with open(path, "rb") as file:
+            file.seek(self._read.get(path, 0))
+            text = file.read()
+        whole = text.rfind(b"\n") + 1
+        self._read[path] = self._read.get(path, 0) + whole
+        for line in text[:whole].decode("utf-8", "replace").splitlines():
+            print(f"[{number}] {line}")
+
+    def finish(self, result: Result) -> None:
+        if self._id:
+            self._print()
+        if self._inner:
+            self._inner.finish(result)
+
+
+class Notebook(Show):
+    """A display that updates in place: a bar, the counts, the best trials."""
+
+    def __init__(self, source: Callable[[str], Source], goal: str) -> None:
+        super().__init__()
+        self._source = source
+        self._goal = goal
+        self._handle: Any = None
+        self._table: List[TrialRecord] = []
+        self._table_s = 0.0
+
+    def _show(self, text: str) -> None:
+        from IPython.display import HTML, display
+        if self._handle is None:
+            self._handle = display(HTML(text), display_id=True)
+        else:
+            self._handle.update(HTML(text))
+
+    def update(self, progress: Progress) -> Optional[bool]:
+        now = time.monotonic()
+        if now - self._table_s > _TABLE_S and progress.best_trial:
+            document = self._source(progress.id).query("trials", "--sort", "best", "--limit", str(_N_BEST))
+            self._table = [TrialRecord._read(record) for record in document["trials"]]
+            self._table_s = now
+        self._show(progress_html(progress, self._table))
+        return None
+
+    def finish(self, result: Result) -> None:
+        self._show(result_html(result))
+
+
+def in_notebook() -> bool:
+    """Whether this is a notebook's kernel.
+
+    >>> in_notebook()
+    False
+    """
+    import sys
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+    shell = get_ipython()
+    return shell is not None and shell.__class__.__name__ == "ZMQInteractiveShell"
+
+
+def choose(config: "Config", sweep: Mapping[str, Any]) -> Optional[Show]:
+    """How this experiment shows its progress; None: as libprova does, or not at all."""
+    place = ["--driver", config.driver] if config.driver else ["--db", config.database_path()]
+
+    def source(identity: str) -> Source:
+        return Source(place, identity)
+
+    show: Optional[Show] = None
+    if callable(config.progress):
+        show = Call(config.progress)
+    elif config.progress and in_notebook():
+        show = Notebook(source, sweep["metric"]["goal"])
+    return Logs(show, source) if config.logs else show
+
+
+# HTML
+
+_STYLE = ("<style>.prova{font:13px/1.5 system-ui,sans-serif;max-width:60em}.prova table{border-collapse:collapse;"
+          "margin:.5em 0}.prova th,.prova td{padding:.15em .8em .15em 0;text-align:right;border:0}"
+          ".prova th{font-weight:600;border-bottom:1px solid #8886}.prova .bar{height:8px;border-radius:4px;"
+          "background:#8883;overflow:hidden;margin:.4em 0}.prova .bar i{display:block;float:left;height:100%}"
+          ".prova .done{background:#2a78d6}.prova .stopped{background:#eda100}.prova .failed{background:#e34948}"
+          ".prova .running{background:#2a78d655}.prova .dim{opacity:.65}</style>")
+
+
+def _number(value: Optional[float]) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _cell(value: Any) -> str:
+    return html.escape(_number(value) if isinstance(value, float) else str(value))
+
+
+def _bar(counts: Mapping[str, int], limit: Optional[int]) -> str:
+    parts = (("done", counts["COMPLETED"]), ("stopped", counts["STOPPED"]), ("failed", counts["FAILED"]),
+             ("running", counts["RUNNING"]))
+    total = max(limit or 0, sum(n for _, n in parts), 1)
+    return '<div class="bar">' + "".join(
+        f'<i class="{kind}" style="width:{100 * n / total:.2f}%"></i>' for kind, n in parts if n) + "</div>"
+
+
+def _counts(counts: Mapping[str, int], limit: Optional[int]) -> str:
+    ended = sum(counts[s] for s in ("COMPLETED", "STOPPED", "FAILED"))
+    words = [f"{ended}/{limit} trials" if limit else f"{ended} trials"]
+    words += [f"{counts[s]} {s.lower()}" for s in ("RUNNING", "PAUSED", "STOPPED", "FAILED") if counts.get(s)]
+    return ", ".join(words)
+
+
+def _table(trials: List[TrialRecord], metric: str) -> str:
+    if not trials:
+        return ""
+    names: List[str] = []
+    for trial in trials:
+        names += [name for name in trial.params if name not in names]
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("trial", metric, *names, "state"))
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{cell}</td>" for cell in (
+            str(t.number), _number(t.value), *(_cell(t.params.get(name, "")) for name in names), t.state.lower())) + "</tr>"
+        for t in trials)
+    return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def progress_html(progress: Progress, best: List[TrialRecord]) -> str:
+    """A running experiment."""
+    value = f" &middot; best <b>{_number(progress.best_value)}</b> (trial {progress.best_trial})" \
+        if progress.best_value is not None else ""
+    return (f'{_STYLE}<div class="prova"><b>{html.escape(progress.name)}</b> &middot; '
+            f"{_counts(progress.counts, progress.limit)}{value} "
+            f'<span class="dim">&middot; {progress.seconds:.0f} s</span>'
+            f'{_bar(progress.counts, progress.limit)}{_table(best, "value")}</div>')
+
+
+def result_html(result: Result) -> str:
+    """A result, with its best trials."""
+    def order(trial: TrialRecord) -> float:
+        value = trial.value or 0.0
+        return -value if result.goal.startswith("max") else value
+
+    try:
+        best = sorted((t for t in result.trials if t.value is not None), key=order)[:_N_BEST]
+    except Exception:  # the database is gone; what the result itself knows can still be shown
+        best = []
+    value = f"best {html.escape(result.metric)} <b>{_number(result.best_value)}</b> (trial {result.best_trial})" \
+        if result.best_value is not None else "no trial has a value"
+    return (f'{_STYLE}<div class="prova"><b>{html.escape(result.name)}</b> {html.escape(result.state)} &middot; {value} '
+            f'&middot; {_counts(result.counts, None)} <span class="dim">&middot; {result.seconds:.1f} s</span>'
+            f"{_bar(result.counts, None)}{_table(best, result.metric)}</div>")

@@ -1,0 +1,134 @@
+"""Ask and tell: a search without any driver, for a loop of one's own."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from typing import Any, Dict, Iterator, Mapping, Optional, Union
+
+from . import _ffi, errors
+from .config import _DIRECTIONS, to_yaml
+
+_lib = _ffi.library
+
+
+class Suggestion(Mapping[str, Any]):
+    """A point to evaluate: a mapping of parameters, and the number that names it."""
+
+    __slots__ = ("number", "params")
+
+    def __init__(self, number: int, params: Dict[str, Any]) -> None:
+        self.number = number
+        self.params = params
+
+    def __getitem__(self, name: str) -> Any:
+        return self.params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.params)
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    def __repr__(self) -> str:
+        return f"Suggestion({self.number}, {self.params})"
+
+
+class Search:
+    """A search of a space.
+
+    Args:
+        parameters: The space, as of `prova.Config`.
+        search: Its name ("random", "tpe", "gp", ...) or a dict of the name and its options.
+        goal: "minimize" or "maximize".
+        seed: The same seed and calls give the same points.
+        **options: The search's options.
+
+    Raises:
+        ConfigError: the space, the name or an option is wrong.
+
+    >>> search = Search({"x": {"min": -1.0, "max": 1.0}}, "tpe", seed=1)
+    >>> for _ in range(20):
+    ...     point = search.ask()
+    ...     search.tell(point, point["x"] ** 2)
+    >>> search.best_value < 0.5
+    True
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], search: Union[str, Mapping[str, Any]] = "random", *,
+                 goal: str = "minimize", seed: int = 0, **options: Any) -> None:
+        if isinstance(search, Mapping):
+            options = {**{k: v for k, v in search.items() if k != "name"}, **options}
+            search = str(search["name"])
+        if goal not in _DIRECTIONS:
+            raise errors.ConfigError(f"goal is {goal!r}: it must be 'minimize' or 'maximize'")
+        message = ctypes.create_string_buffer(2048)
+        self._pointer: Optional[int] = _lib.prova_search_new(
+            to_yaml(dict(parameters)).encode(), search.encode(), to_yaml(options).encode(),
+            _DIRECTIONS[goal].encode(), seed, message, len(message))
+        if not self._pointer:
+            raise errors.ConfigError(message.value.decode("utf-8", "replace"))
+        self._number = ctypes.c_int64()
+        self._number_at = ctypes.byref(self._number)
+
+    def ask(self) -> Suggestion:
+        """The next point to evaluate; it counts as pending until it is told.
+
+        Raises:
+            ExhaustedError: every point of the space has been asked for.
+        """
+        code = _lib.prova_search_ask(self._pointer, self._number_at)
+        if code < 0:
+            _ffi.check(code, "every point of the space has been asked for" if code == -9 else "")
+        number = self._number.value
+        return Suggestion(number, json.loads(_lib.prova_search_json(self._pointer, number)))
+
+    def tell(self, suggestion: Union[Suggestion, int], value: Optional[float]) -> None:
+        """Tells a point's value. None, NaN and infinity: it failed.
+
+        Raises:
+            ExistsError: it was told before.
+            ConfigError: there is no such point.
+        """
+        number = suggestion if isinstance(suggestion, int) else suggestion.number
+        if value is None:
+            code = _lib.prova_search_tell_failed(self._pointer, number)
+        else:
+            code = _lib.prova_search_tell(self._pointer, number, float(value))
+        _ffi.check(code, f"point {number} was told before" if code == -4 else
+                   f"there is no point {number}" if code == -3 else "")
+
+    def tell_step(self, suggestion: Union[Suggestion, int], step: int, value: float) -> None:
+        """Tells a value on the way, at a step (a resource level) from 0 to 2**53."""
+        number = suggestion if isinstance(suggestion, int) else suggestion.number
+        _ffi.check(_lib.prova_search_tell_step(self._pointer, number, int(step), float(value)))
+
+    def add(self, params: Mapping[str, Any], value: Optional[float] = None) -> int:
+        """A point from elsewhere: evaluated, with its value, or pending, to be told later. Returns its number.
+
+        Raises:
+            ConfigError: it is no point of the space.
+        """
+        message = ctypes.create_string_buffer(1024)
+        code = _lib.prova_search_add(self._pointer, to_yaml(dict(params)).encode(),
+                                     float("nan") if value is None else float(value), self._number_at, message,
+                                     len(message))
+        _ffi.check(code, message.value.decode("utf-8", "replace"))
+        return int(self._number.value)
+
+    @property
+    def best(self) -> Optional[Suggestion]:
+        """The best point that was told; None: there is none."""
+        number = _lib.prova_search_best(self._pointer, None)
+        return Suggestion(number, json.loads(_lib.prova_search_json(self._pointer, number))) if number else None
+
+    @property
+    def best_value(self) -> Optional[float]:
+        """Its value; None: there is none."""
+        value = ctypes.c_double()
+        return value.value if _lib.prova_search_best(self._pointer, ctypes.byref(value)) else None
+
+    def __del__(self) -> None:
+        pointer, self._pointer = getattr(self, "_pointer", None), None
+        if pointer:
+            _lib.prova_search_free(pointer)

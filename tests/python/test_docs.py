@@ -1,0 +1,20 @@
+"""The examples of the docstrings."""
+
+import doctest
+import importlib
+import pkgutil
+import unittest
+
+import prova
+
+
+def load_tests(_loader, tests, _pattern):
+    for module in pkgutil.iter_modules(prova.__path__, "prova."):
+        if module.name != "prova._worker":
+            tests.addTests(doctest.DocTestSuite(importlib.import_module(module.name),
+                                                optionflags=doctest.IGNORE_EXCEPTION_DETAIL))
+    return tests
+
+
+if __name__ == "__main__":
+    unittest.main()
