@@ -18,13 +18,6 @@ struct study {
     uint64_t n_running;
 };
 
-static void study_check(const struct spec *spec, struct faults *faults)
-{
-    if (!spec->ablation && faults->n == 0) /* else the section is faulty, and that is said */
-        faults_add(faults, spec->context.line, spec->context.column,
-                   "context 'ablation' needs a section 'ablation' that says what to leave out");
-}
-
 static void study_destroy(void *state)
 {
     struct study *study = state;
@@ -105,7 +98,7 @@ static int study_ended(void *state, uint64_t trial, enum trial_state end, const 
 const struct context_type context_ablation = {
     .name = "ablation",
     .summary = "leave out parts of the training function, one by one, and compare",
-    .check = study_check,
+    .check = spec_check_ablation,
     .create = study_create,
     .destroy = study_destroy,
     .next = study_next,

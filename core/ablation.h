@@ -61,8 +61,9 @@ struct ablation {
     unsigned modes;       /* of enum ablation_mode */
     bool with_members;    /* members of groups have trials of their own */
     int64_t repeats;
-    int test;          /* enum ablation_test */
-    double confidence; /* of the intervals, in (0, 1) */
+    int test;              /* enum ablation_test */
+    double confidence;     /* of the intervals, in (0, 1) */
+    unsigned line, column; /* of the mode, or of the section, for faults of the whole */
     size_t n_variants;
     struct variant *variants; /* [n_variants], 0 is the base */
 };

@@ -150,6 +150,9 @@ double metric_trial_value(const struct metric *metric, double returned, const st
 /* Is a better than b? NaN is never better, and everything finite is better than NaN. */
 bool metric_better(enum metric_goal goal, double a, double b);
 
+/* What is missing in an ablation study, which a draft of one need not have yet; nothing in other contexts. */
+void spec_check_ablation(const struct spec *spec, struct faults *faults);
+
 /* What the trial leaves out, "feature:age,layer:2": "" if it leaves out nothing, as everywhere but in an
  * ablation study. */
 void spec_write_ablated(struct text *out, const struct spec *spec, uint64_t trial);

@@ -517,9 +517,11 @@ static void settle_members(struct ablation *ablation)
 static void plan(struct section *s, const struct yaml_pair *pair)
 {
     struct ablation *ablation = s->ablation;
+    const struct yaml_pair *mode = find(s, "mode");
+    ablation->line = mode ? mode->value->line : pair->key->line;
+    ablation->column = mode ? mode->value->column : pair->key->column;
     settle_members(ablation);
     int code = ablation_plan(ablation);
-    const struct yaml_pair *mode = find(s, "mode");
     if (code == ERR_NOMEM)
         s->r->code = code;
     else if (code < 0)
@@ -527,11 +529,6 @@ static void plan(struct section *s, const struct yaml_pair *pair)
                    ABLATION_MAX_VARIANTS);
     else if (ablation_n_trials(ablation) > ABLATION_MAX_TRIALS)
         yaml_fault(s->r->faults, pair->key, "this makes more than %d trials", ABLATION_MAX_TRIALS);
-    else if (ablation->n_variants == 1)
-        yaml_fault(s->r->faults, mode ? mode->value : pair->key,
-                   "there is nothing to leave out: this mode needs more components");
-    if ((ablation->modes & ABLATION_ONLY) && ablation->n_components == 1 && mode)
-        yaml_fault(s->r->faults, mode->value, "to leave out all but one needs at least two components");
 }
 
 /* Where a component that changes parameters stands in the file. */
@@ -596,26 +593,31 @@ static void read_section(struct section *s, const struct yaml_pair *pair)
         check_changes(s);
 }
 
+/* A file with the section and without `context` is a study. */
+static bool is_study(struct reader *r, const struct yaml *root)
+{
+    struct plugin *context = &r->spec->context;
+    if (!yaml_find_given(root, "context") && yaml_find_given(root, "ablation") &&
+        plugin_set_name(context, "ablation", 0, 0) < 0)
+        r->code = ERR_NOMEM;
+    return strcmp(context->name, "ablation") == 0;
+}
+
 void read_ablation(struct reader *r, const struct yaml *root)
 {
     const struct yaml_pair *pair = yaml_find_given(root, "ablation");
-    bool is_context = strcmp(r->spec->context.name, "ablation") == 0;
+    bool is_context = is_study(r, root);
     for (size_t i = 0; is_context && i < r->spec->context.n_settings; i++) {
         const struct setting *setting = &r->spec->context.settings[i];
         faults_add(r->faults, setting->key_line, setting->key_column,
                    "'%s' belongs into the section 'ablation'", setting->key);
     }
-    if (!pair && is_context)
-        yaml_fault(r->faults, root,
-                   "context 'ablation' needs a section 'ablation' that says what to leave out");
-    if (!pair || yaml_is_empty(pair->value))
+    if (!pair || yaml_is_empty(pair->value) || r->code < 0)
         return;
     if (pair->value->kind != YAML_MAP) {
         yaml_fault(r->faults, pair->value, "'ablation' must be a map, e.g. {features: [age, income]}");
         return;
     }
-    if (!yaml_find_given(root, "context"))
-        yaml_fault(r->faults, pair->key, "a section 'ablation' needs 'context: ablation'");
     struct section section = {.r = r, .ablation = ablation_create(), .map = pair->value};
     if (!section.ablation) {
         r->code = ERR_NOMEM;
@@ -626,4 +628,41 @@ void read_ablation(struct reader *r, const struct yaml *root)
         r->spec->ablation = section.ablation;
     else
         ablation_destroy(section.ablation);
+}
+
+static bool has_pair(const struct ablation *ablation)
+{
+    for (size_t i = 0; i < ablation->n_variants; i++) {
+        if (!ablation->variants[i].is_only && ablation->variants[i].n_listed == 2)
+            return true;
+    }
+    return false;
+}
+
+/* Are there two components of which one is left out while the other is kept? */
+static bool has_others(const struct ablation *ablation)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ablation->n_components; i++)
+        n += ablation->components[i].kind != COMPONENT_VARIANT;
+    return n > 1;
+}
+
+void spec_check_ablation(const struct spec *spec, struct faults *faults)
+{
+    const struct ablation *ablation = spec->ablation;
+    if (strcmp(spec->context.name, "ablation") != 0)
+        return;
+    if (!ablation)
+        faults_add(faults, spec->context.line, spec->context.column,
+                   "context 'ablation' needs a section 'ablation' that says what to leave out");
+    else if (ablation->n_components == 0)
+        faults_add(faults, ablation->line, ablation->column,
+                   "there is nothing to leave out: 'ablation' names no features, layers, modules, groups, "
+                   "parameters or variants");
+    else if ((ablation->modes & ABLATION_PAIRS) && !has_pair(ablation))
+        faults_add(faults, ablation->line, ablation->column,
+                   "mode 'pairs' needs at least two components of which neither is part of the other");
+    else if ((ablation->modes & ABLATION_ONLY) && !has_others(ablation))
+        faults_add(faults, ablation->line, ablation->column, "mode 'only' needs at least two components");
 }

@@ -198,6 +198,10 @@ int config_compile(struct spec **out, char **text, const prova_config *config)
     if (rc == ERR_OK)
         rc = spec_read_warm_csv(spec, config->file, &faults);
     if (rc == ERR_OK) {
+        spec_check_ablation(spec, &faults);
+        rc = faults.n > 0 ? ERR_INVALID : faults.failed;
+    }
+    if (rc == ERR_OK) {
         spec->train.kind = TRAIN_FUNCTION;
         *out = spec;
     } else {

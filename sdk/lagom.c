@@ -351,6 +351,25 @@ static int start(struct run *run, prova_train_fn train, void *arg, struct err *e
     return rc == ERR_OK ? request(run, run->spec_json ? ask_submit : ask_resume, err) : rc;
 }
 
+/* The report of an ablation study is a document of the driver's. Without it the result has what else there
+ * is.
+ */
+static void ask_components(struct run *run)
+{
+    char id[ID_TEXT_SIZE], *document = NULL;
+    struct err err = {0};
+    if (!result_is_study(run->result))
+        return;
+    client_set_alarm(run->client, -1); /* what workers and signals have to say changes nothing any more */
+    int rc =
+        client_query(&document, run->client, "show", id_format(run->experiment, id), ANSWER_TIMEOUT_MS, &err);
+    if (rc == ERR_OK && (rc = result_set_components(run->result, document)))
+        (void)err_set(&err, rc, "%s", err_string(rc));
+    if (rc)
+        result_fail(run->result, rc, "the report of the study cannot be had: %s", err.text);
+    free(document);
+}
+
 /* What it all came to. `err` is why it could not be followed to its end, if so. */
 static void conclude(struct run *run, const struct err *err)
 {
@@ -384,6 +403,8 @@ static void run_experiment(prova_result *result, prova_train_fn train, void *arg
     int rc = start(&run, train, arg, &err);
     if (rc == ERR_OK)
         rc = follow(&run, &err);
+    if (rc == ERR_OK)
+        ask_components(&run);
     err.code = rc; /* a timeout that was mended on the way has left its text */
     display_end(&run.display);
     client_close(run.client);

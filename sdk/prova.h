@@ -219,6 +219,10 @@ PROVA_API double prova_result_best_value(const prova_result *result);  /* NaN: t
  * all as a JSON object ("{}": there is none). */
 PROVA_API const char *prova_result_best_param(const prova_result *result, const char *name);
 PROVA_API const char *prova_result_best_json(const prova_result *result);
+/* The report of an ablation study, as `prova show --json` has it (docs/ablation.md): a JSON array of what was
+ * left out, the most important first, each {"rank", "component", "kind", "name", "state", "mean", "change",
+ * "low", "high", "p_holm", ...}. "[]" in other contexts, and while it runs. */
+PROVA_API const char *prova_result_components_json(const prova_result *result);
 /* How many trials are in a state: "PENDING", "RUNNING", "COMPLETED", "STOPPED", "FAILED", ...; -1: no such
  * state. */
 PROVA_API int64_t prova_result_count(const prova_result *result, const char *state);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "core/err.h"
 #include "core/experiment.h"
 #include "core/text.h"
@@ -25,6 +27,7 @@ struct prova_result {
     double best_value;
     char *best_json;
     char **best_texts; /* [n_params]; NULL: inactive */
+    char *components;  /* JSON; NULL: none */
 };
 
 prova_result *result_create(void)
@@ -61,6 +64,7 @@ void prova_result_free(prova_result *result)
     drop_best(result);
     spec_destroy(result->spec);
     free(result->error);
+    free(result->components);
     free(result);
 }
 
@@ -142,6 +146,25 @@ int result_set_single(prova_result *result, int64_t trial, const double *point, 
     return isnan(value) ? ERR_OK : set_best(result, trial, value, point);
 }
 
+bool result_is_study(const prova_result *result)
+{
+    return result->spec && result->spec->ablation;
+}
+
+int result_set_components(prova_result *result, const char *show)
+{
+    json_t *document = json_loads(show, 0, NULL);
+    const json_t *components = json_object_get(document, "components");
+    int rc = components ? ERR_OK : ERR_INVALID;
+    if (rc == ERR_OK) {
+        free(result->components);
+        result->components = json_dumps(components, JSON_COMPACT);
+        rc = result->components ? ERR_OK : ERR_NOMEM;
+    }
+    json_decref(document);
+    return rc;
+}
+
 /* The public questions */
 
 int prova_result_code(const prova_result *result)
@@ -190,6 +213,11 @@ const char *prova_result_best_param(const prova_result *result, const char *name
 const char *prova_result_best_json(const prova_result *result)
 {
     return result->best_json ? result->best_json : "{}";
+}
+
+const char *prova_result_components_json(const prova_result *result)
+{
+    return result->components ? result->components : "[]";
 }
 
 int64_t prova_result_count(const prova_result *result, const char *state)

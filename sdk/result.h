@@ -1,6 +1,7 @@
 #ifndef SDK_RESULT_H
 #define SDK_RESULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/id.h"
@@ -20,6 +21,10 @@ int result_update(prova_result *result, const struct wire_status *status);
 /* The same for one trial that ran alone: its end and value (NaN: none). */
 int result_set_single(prova_result *result, int64_t trial, const double *point, enum trial_state end,
                       double value);
+/* Is it about an ablation study? Then its report is part of the document "show" of the database
+ * (driver/store_query.h). Returns 0, ERR_NOMEM, or ERR_INVALID for a document without. */
+bool result_is_study(const prova_result *result);
+int result_set_components(prova_result *result, const char *show);
 /* It could not produce a result, or not all of it: the first reason counts. */
 void result_fail(prova_result *result, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -7,6 +7,7 @@
 #include "tests/core/parse.h"
 #include "tests/core/suite.h"
 
+#define X "parameters: {x: {min: 0, max: 1}}\n"
 #define HEAD                                                                                                 \
     "context: ablation\n"                                                                                    \
     "parameters: {drop: {min: 0.0, max: 0.9, default: 0.5}, width: {values: [1, 2]}}\n"
@@ -163,6 +164,52 @@ START_TEST(limits_are_those_of_the_study_unless_given)
 }
 END_TEST
 
+/* What is missing is said when the whole is checked: a program may make its study step by step. */
+static const struct {
+    const char *yaml, *message; /* "": none */
+} incomplete[] = {
+    {HEAD, "1:10: context 'ablation' needs a section 'ablation' that says what to leave out"},
+    {HEAD "ablation: {}\n",
+     "3:1: there is nothing to leave out: 'ablation' names no features, layers, modules, "
+     "groups, parameters or variants"},
+    {HEAD "ablation: {features: [a], mode: pairs}\n",
+     "3:33: mode 'pairs' needs at least two components of which neither is part of the other"},
+    {HEAD "ablation: {features: [a], groups: [[a]], mode: [loco, pairs]}\n",
+     "3:48: mode 'pairs' needs at least two components of which neither is part of the other"},
+    {HEAD "ablation: {features: [a], variants: [b], mode: only}\n",
+     "3:48: mode 'only' needs at least two components"},
+    {HEAD "ablation: {variants: [b]}\n", ""},
+    {X, ""},
+};
+
+START_TEST(what_a_study_is_missing_is_said_at_the_end)
+{
+    struct spec *spec = parse_spec(incomplete[_i].yaml);
+    struct faults faults = {0};
+    struct text text = {0};
+    spec_check_ablation(spec, &faults);
+    ck_assert_uint_eq(faults.n, *incomplete[_i].message != '\0');
+    if (faults.n > 0)
+        text_printf(&text, "%u:%u: %s", faults.list[0].line, faults.list[0].column, faults.list[0].text);
+    ck_assert_str_eq(text_get(&text), incomplete[_i].message);
+    text_fini(&text);
+    faults_fini(&faults);
+    spec_destroy(spec);
+}
+END_TEST
+
+START_TEST(a_section_alone_is_a_study)
+{
+    struct spec *spec = parse_spec(X "ablation: {features: [a]}\n");
+    ck_assert_str_eq(spec->context.name, "ablation");
+    ck_assert_int_eq(spec->limits.trials, 2);
+    spec_destroy(spec);
+    spec = parse_spec("ablation: {features: [a]}\n"); /* without parameters too */
+    ck_assert_ptr_nonnull(spec->ablation);
+    spec_destroy(spec);
+}
+END_TEST
+
 START_TEST(a_section_waits_for_its_context)
 {
     struct spec *spec =
@@ -180,11 +227,7 @@ END_TEST
 static const struct {
     const char *yaml, *messages;
 } faulty[] = {
-    {HEAD, "1:1: context 'ablation' needs a section 'ablation' that says what to leave out\n"},
     {HEAD "ablation: [a]\n", "3:11: 'ablation' must be a map, e.g. {features: [age, income]}\n"},
-    {HEAD "ablation: {}\n", "3:1: there is nothing to leave out: this mode needs more components\n"},
-    {"parameters: {x: {min: 0, max: 1}}\nablation: {features: [a]}\n",
-     "2:1: a section 'ablation' needs 'context: ablation'\n"},
     {"context: {name: ablation, features: [a]}\nablation: {features: [a]}\n",
      "1:27: 'features' belongs into the section 'ablation'\n"},
     {A " feature: [a]\n", "4:2: unknown key 'feature' in ablation; did you mean 'features'?\n"},
@@ -213,9 +256,6 @@ static const struct {
      "5:25: 'a' is there twice\n5:30: no component is called 'c'\n5:42: this set is there twice\n"},
     {A " features: [a]\n mode: looc\n",
      "5:8: 'mode' must be one of loco, pairs, only, sets, not looc; did you mean 'loco'?\n"},
-    {A " features: [a]\n mode: pairs\n",
-     "5:8: there is nothing to leave out: this mode needs more components\n"},
-    {A " features: [a]\n mode: only\n", "5:8: to leave out all but one needs at least two components\n"},
     {A " features: [a]\n mode: sets\n", "5:8: mode 'sets' needs 'sets', a list of lists of components\n"},
     {A " features: [a]\n mode: [loco, loco]\n", "5:15: 'loco' is there twice\n"},
     {A " features: [a]\n repeats: 0\n confidence: 1\n test: z\n members: 2\n",
@@ -279,6 +319,9 @@ int main(void)
     tcase_add_test(tests, trials_of_a_repeat_share_their_seed_and_nothing_else_does);
     tcase_add_test(tests, a_list_is_asked_for_whole_names);
     tcase_add_test(tests, limits_are_those_of_the_study_unless_given);
+    tcase_add_loop_test(tests, what_a_study_is_missing_is_said_at_the_end, 0,
+                        sizeof incomplete / sizeof *incomplete);
+    tcase_add_test(tests, a_section_alone_is_a_study);
     tcase_add_test(tests, a_section_waits_for_its_context);
     tcase_add_loop_test(tests, each_fault_is_said_at_its_place, 0, sizeof faulty / sizeof *faulty);
     tcase_add_test(tests, too_many_pairs_are_a_fault);

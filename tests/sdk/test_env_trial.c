@@ -29,6 +29,7 @@ static void set_up(void)
     setenv("PROVA_ATTEMPT", "2", 1);
     setenv("PROVA_BUDGET", "9", 1);
     setenv("PROVA_SEED", "4242", 1);
+    setenv("PROVA_ABLATED", "feature:age,layer:2", 1);
     setenv("PROVA_EXPERIMENT_NAME", "outer", 1);
 }
 
@@ -75,6 +76,8 @@ static int look_at_everything(prova_trial *trial, void *arg)
 {
     (void)arg;
     ck_assert_double_eq(prova_double(trial, "lr"), 0.25);
+    ck_assert_int_eq(prova_ablated(trial, "layer", "2"), 1);
+    ck_assert_int_eq(prova_ablated(trial, "layer", "1"), 0);
     ck_assert_int_eq(prova_int(trial, "hidden"), 64);
     ck_assert_str_eq(prova_string(trial, "solver"), "adam");
     ck_assert_str_eq(prova_string(trial, "fast"), "true");

@@ -115,6 +115,46 @@ START_TEST(every_trial_runs_and_the_best_is_found)
 }
 END_TEST
 
+/* 1 with everything, less without a, and nothing at all without b. */
+static int ablate(prova_trial *trial, void *arg)
+{
+    (void)arg;
+    if (prova_ablated(trial, "layer", "b"))
+        return prova_fail(trial, "no b");
+    double noise = (double)(prova_trial_number(trial) * prova_trial_number(trial) % 7) / 1000;
+    return prova_finish(trial, prova_ablated(trial, "feature", "a") ? 0.5 + noise : 1 - noise);
+}
+
+START_TEST(a_study_has_components)
+{
+    prova_config_set(config, "ablation.repeats", "3");
+    prova_config_set(config, "ablation.layers", "[b]");
+    prova_config_set(config, "ablation.features", "[a]");
+    prova_config_set(config, "limits.trials", "null");
+    prova_result *result = run(ablate, NULL);
+    assert_done(result);
+    ck_assert_int_eq(prova_result_count(result, "COMPLETED"), 6);
+    ck_assert_int_eq(prova_result_count(result, "FAILED"), 3);
+    const char *json = prova_result_components_json(result);
+    ck_assert_msg(strncmp(json, "[{\"rank\":1,\"component\":\"feature:a\",\"kind\":\"feature\"", 50) == 0,
+                  "%s", json);
+    ck_assert_ptr_nonnull(strstr(json, "{\"rank\":null,\"component\":\"layer:b\""));
+    prova_result_free(result);
+}
+END_TEST
+
+START_TEST(an_incomplete_study_starts_nothing)
+{
+    prova_config_set(config, "context", "ablation");
+    prova_result *result = run(ablate, NULL);
+    ck_assert_int_eq(prova_result_code(result), PROVA_EINVALID);
+    ck_assert_ptr_nonnull(strstr(prova_result_error(result), "needs a section 'ablation'"));
+    ck_assert_str_eq(prova_result_components_json(result), "[]");
+    ck_assert_int_eq(access("prova.db", F_OK), -1);
+    prova_result_free(result);
+}
+END_TEST
+
 START_TEST(the_same_seed_with_one_worker_gives_the_same_best)
 {
     prova_config_set(config, "workers", "1");
@@ -603,6 +643,8 @@ int main(int argc, char **argv)
     add(suite, "every_trial_runs_and_the_best_is_found", every_trial_runs_and_the_best_is_found);
     add(suite, "the_same_seed_with_one_worker_gives_the_same_best",
         the_same_seed_with_one_worker_gives_the_same_best);
+    add(suite, "a_study_has_components", a_study_has_components);
+    add(suite, "an_incomplete_study_starts_nothing", an_incomplete_study_starts_nothing);
     add(suite, "a_crash_costs_an_attempt_and_nothing_else", a_crash_costs_an_attempt_and_nothing_else);
     add(suite, "a_trial_that_always_crashes_fails_when_its_retries_are_spent",
         a_trial_that_always_crashes_fails_when_its_retries_are_spent);

@@ -77,6 +77,7 @@ static void set_up(void)
                                  .budget = 0,
                                  .done = 4,
                                  .experiment = "t",
+                                 .ablated = "feature:age,group:a:b",
                                  .experiment_id = "id"};
     faults_fini(&faults);
 }
@@ -218,6 +219,20 @@ START_TEST(a_step_that_is_none_fails_the_trial)
 }
 END_TEST
 
+START_TEST(what_is_left_out_is_asked_by_kind_and_name)
+{
+    ck_assert_int_eq(prova_ablated(&trial, "feature", "age"), 1);
+    ck_assert_int_eq(prova_ablated(&trial, "group", "a:b"), 1);
+    ck_assert_int_eq(prova_ablated(&trial, "feature", "income"), 0);
+    ck_assert_int_eq(prova_ablated(&trial, "layer", "age"), 0);
+    ck_assert_str_eq(prova_ablated_list(&trial), "feature:age,group:a:b");
+    ck_assert_int_eq(seen.n_failures, 0);
+    ck_assert_int_eq(prova_ablated(&trial, "features", "age"), 0);
+    ck_assert_int_eq(seen.n_failures, 1);
+    ck_assert_ptr_nonnull(strstr(seen.failure, "no component is a 'features'"));
+}
+END_TEST
+
 START_TEST(the_trial_says_what_it_is)
 {
     ck_assert_int_eq(prova_trial_number(&trial), 3);
@@ -258,6 +273,7 @@ int main(void)
     tcase_add_test(tc, reports_and_the_end_go_to_the_handle);
     tcase_add_loop_test(tc, a_step_that_is_none_fails_the_trial, 0, 4);
     tcase_add_test(tc, the_trial_says_what_it_is);
+    tcase_add_test(tc, what_is_left_out_is_asked_by_kind_and_name);
     tcase_add_test(tc, version_and_codes_have_texts);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -128,9 +128,11 @@ START_TEST(the_environment_of_the_worker_is_not_that_of_a_trial)
 {
     ck_assert_int_eq(setenv("PROVA_ROLE", "worker", 1), 0);
     ck_assert_int_eq(setenv("PROVA_TRIAL", "77", 1), 0);
+    ck_assert_int_eq(setenv("PROVA_ABLATED", "layer:2", 1), 0);
     ck_assert_int_eq(setenv("SOMETHING_ELSE", "kept", 1), 0);
-    run("echo [$PROVA_ROLE] [$PROVA_TRIAL] [$SOMETHING_ELSE]; echo prova: val_accuracy=1", "");
-    ck_assert_ptr_nonnull(strstr(fake_read_file(&fake, ending.log), "[] [1] [kept]\n"));
+    run("echo [$PROVA_ROLE] [$PROVA_TRIAL] [$SOMETHING_ELSE] [$PROVA_ABLATED]; echo prova: val_accuracy=1",
+        "");
+    ck_assert_ptr_nonnull(strstr(fake_read_file(&fake, ending.log), "[] [1] [kept] []\n"));
 }
 END_TEST
 
