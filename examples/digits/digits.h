@@ -6,7 +6,13 @@
 /* The data: 8x8 images of handwritten digits (see SOURCE), split once and for all into what is trained on and
  * what accuracy is measured on. */
 
-enum { DIGITS_PIXELS = 64, DIGITS_CLASSES = 10, DIGITS_VALID = 500 };
+enum {
+    DIGITS_ROWS = 8,
+    DIGITS_COLUMNS = 8,
+    DIGITS_PIXELS = DIGITS_ROWS * DIGITS_COLUMNS,
+    DIGITS_CLASSES = 10,
+    DIGITS_VALID = 500
+};
 
 struct digits {
     size_t n_train, n_valid;

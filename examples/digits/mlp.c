@@ -255,7 +255,7 @@ int mlp_train(struct mlp_score *score, const struct mlp_options *options, const 
               mlp_epoch_fn *after_epoch, void *arg)
 {
     struct mlp mlp;
-    if (options->layers < 1 || options->layers > MAX_LAYERS)
+    if (options->layers < 0 || options->layers > MAX_LAYERS)
         return -1;
     openblas_set_num_threads(1); /* one trial, one core: parallel trials use the others */
     if (mlp_init(&mlp, options, digits)) {

@@ -12,11 +12,12 @@ enum mlp_solver { MLP_SGD, MLP_ADAM };
 enum mlp_activation { MLP_RELU, MLP_TANH };
 
 struct mlp_options {
-    double lr;                 /* > 0 */
-    double momentum;           /* of SGD, in [0, 1) */
-    double weight_decay;       /* >= 0; decoupled: w -= lr * weight_decay * w */
-    int hidden, layers, batch; /* >= 1 */
-    int epochs;                /* >= 1 */
+    double lr;           /* > 0 */
+    double momentum;     /* of SGD, in [0, 1) */
+    double weight_decay; /* >= 0; decoupled: w -= lr * weight_decay * w */
+    int hidden, batch;   /* >= 1 */
+    int layers;          /* hidden ones, >= 0 */
+    int epochs;          /* >= 1 */
     enum mlp_solver solver;
     enum mlp_activation activation;
     uint64_t seed; /* of weights and shuffling; the split of the data does not depend on it */

@@ -1,8 +1,13 @@
 /* From a trial of prova to the perceptron of mlp.c and back. The images are read once a process and kept: one
- * worker process runs many trials. */
+ * worker process runs many trials.
+ *
+ * The function does not know what its trial is for. It asks of each row of pixels and of each hidden layer
+ * whether it is left out, which it is in an ablation study alone, and draws from the trial's seed. */
 #include "train.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mlp.h"
@@ -15,6 +20,41 @@ static int report_epoch(int epoch, const struct mlp_score *score, void *arg)
     return stop || !isfinite(score->loss);
 }
 
+/* Is "row3" or "hidden2" left out? */
+static int is_left_out(prova_trial *trial, const char *kind, const char *name, int number)
+{
+    char numbered[32];
+    (void)snprintf(numbered, sizeof numbered, "%s%d", name, number); /* fits */
+    return prova_ablated(trial, kind, numbered);
+}
+
+/* The images with the rows that are left out black. Returns 0, or -1 when out of memory. */
+static int copy_images(struct digits *seen, const struct digits *digits, prova_trial *trial)
+{
+    size_t n = (digits->n_train + digits->n_valid) * DIGITS_PIXELS;
+    *seen = *digits;
+    seen->images = malloc(n * sizeof *seen->images);
+    if (!seen->images)
+        return -1;
+    memcpy(seen->images, digits->images, n * sizeof *seen->images);
+    for (int row = 0; row < DIGITS_ROWS; row++) {
+        if (!is_left_out(trial, "feature", "row", row))
+            continue;
+        for (size_t pixel = (size_t)row * DIGITS_COLUMNS; pixel < n; pixel += DIGITS_PIXELS)
+            memset(seen->images + pixel, 0, DIGITS_COLUMNS * sizeof *seen->images);
+    }
+    return 0;
+}
+
+/* How many hidden layers there are without those that are left out. */
+static int count_layers(prova_trial *trial)
+{
+    int n = (int)prova_int(trial, "layers"), n_left = n;
+    for (int layer = 1; layer <= n; layer++)
+        n_left -= is_left_out(trial, "layer", "hidden", layer);
+    return n_left;
+}
+
 int digits_train(prova_trial *trial, void *arg)
 {
     static struct digits digits;
@@ -25,17 +65,21 @@ int digits_train(prova_trial *trial, void *arg)
     struct mlp_options options = {
         .lr = prova_double(trial, "lr"),
         .hidden = (int)prova_int(trial, "hidden"),
-        .layers = (int)prova_int(trial, "layers"),
+        .layers = count_layers(trial),
         .batch = (int)prova_int(trial, "batch"),
         .solver = strcmp(prova_string(trial, "solver"), "adam") ? MLP_SGD : MLP_ADAM,
         .momentum = prova_active(trial, "momentum") ? prova_double(trial, "momentum") : 0.0,
         .activation = strcmp(prova_string(trial, "activation"), "tanh") ? MLP_RELU : MLP_TANH,
         .weight_decay = prova_double(trial, "weight_decay"),
         .epochs = (int)prova_budget(trial, prova_int(trial, "epochs")),
-        .seed = 1,
+        .seed = prova_trial_seed(trial),
     };
     struct mlp_score score;
-    if (mlp_train(&score, &options, &digits, report_epoch, trial))
+    struct digits seen;
+    int failed =
+        copy_images(&seen, &digits, trial) || mlp_train(&score, &options, &seen, report_epoch, trial);
+    free(seen.images);
+    if (failed)
         return prova_fail(trial, "out of memory, or a size that mlp.h does not allow");
     if (!isfinite(score.loss))
         return prova_fail(trial, "the weights ran away at lr %g", options.lr);

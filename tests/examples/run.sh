@@ -36,6 +36,25 @@ digits_library)
     sweep "$sources/digits/sweep-library.yaml" 4 --set parameters.epochs.value=2 --set train.directory="$programs"
     has '"COMPLETED":4' out
     ;;
+digits_contexts) # one library, unchanged: a study, a search and a single run
+    sweep "$sources/digits/ablation.yaml" null --set parameters.epochs.value=2 --set ablation.repeats=2 \
+        --set train.directory="$programs"
+    has '"COMPLETED":28' out
+    has '"rank":1,"component":"group:top"' out
+    [ "$(grep -o '"state":"compared"' out | wc -l)" -eq 13 ] || die "expected 13 components: $(cat out)"
+    grep -q '"component":"feature:row0","kind":"feature","name":"row0"' out || die "no row0: $(cat out)"
+    "$prova" export digits-ablation >trials
+    # what is left out is heard: with one seed, no two variants of a repeat come to the same loss
+    "$prova" export digits-ablation --reports >reports
+    losses=$(awk -F, '$1 <= 14 && $3 == 2 && $4 == "val_loss" { print $5 }' reports | sort -u | wc -l)
+    [ "$losses" -eq 14 ] || die "expected 14 different losses: $(cat reports)"
+    sweep "$sources/digits/ablation.yaml" 3 --set context=optimization --set parameters.epochs.value=2 \
+        --set train.directory="$programs"
+    has '"COMPLETED":3' out
+    sweep "$sources/digits/ablation.yaml" 3 --set context=single --set parameters.epochs.value=2 \
+        --set train.directory="$programs"
+    has '"COMPLETED":1' out
+    ;;
 digits_lagom)
     "$programs/digits_lagom" --trials 4 --epochs 2 >out 2>err || die "exit status $?: $(cat err)"
     has 'best trial' out
