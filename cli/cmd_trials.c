@@ -121,11 +121,35 @@ static void add_params(struct table *table, const json_t *trial, const json_t *p
     text_fini(&cell);
 }
 
-static void add_row(struct table *table, const json_t *trial, const json_t *params)
+/* "3@10": from where trial 3 was after 10 units. */
+static void add_origin(struct table *table, const json_t *trial)
+{
+    if (json_is_integer(json_object_get(trial, "origin")))
+        table_printf(table, STYLE_PLAIN, "%" PRId64 "@%" PRId64, json_whole(trial, "origin"),
+                     json_whole(trial, "origin_units"));
+    else
+        table_add(table, STYLE_PLAIN, "-");
+}
+
+static bool any_has_origin(const json_t *trials)
+{
+    size_t i;
+    const json_t *trial;
+    json_array_foreach((json_t *)(uintptr_t)trials, i, trial)
+    {
+        if (json_is_integer(json_object_get(trial, "origin")))
+            return true;
+    }
+    return false;
+}
+
+static void add_row(struct table *table, const json_t *trial, const json_t *params, bool has_origins)
 {
     struct text cell = {0};
     const json_t *step = json_object_get(trial, "step");
     table_printf(table, STYLE_BOLD, "%" PRId64, json_whole(trial, "trial"));
+    if (has_origins)
+        add_origin(table, trial);
     table_add(table, state_style(json_text(trial, "state")), json_text(trial, "state"));
     format_value(&cell, json_number(trial, "value"));
     table_add(table, STYLE_PLAIN, text_get(&cell));
@@ -152,6 +176,9 @@ static int print_table(const struct cli_call *call, const json_t *trials, const 
     size_t i;
     const json_t *trial;
     table_add_column(table, "TRIAL", TABLE_RIGHT, false);
+    bool has_origins = any_has_origin(trials);
+    if (has_origins)
+        table_add_column(table, "FROM", TABLE_RIGHT, false);
     table_add_column(table, "STATE", TABLE_LEFT, false);
     table_add_column(table, *metric ? metric : "VALUE", TABLE_RIGHT, false);
     table_add_column(table, "STEP", TABLE_RIGHT, false);
@@ -164,7 +191,7 @@ static int print_table(const struct cli_call *call, const json_t *trials, const 
         json_object_foreach(params, key, ignored) table_add_column(table, key, TABLE_RIGHT, true);
     }
     table_add_column(table, "", TABLE_LEFT, true);
-    json_array_foreach((json_t *)(uintptr_t)trials, i, trial) add_row(table, trial, params);
+    json_array_foreach((json_t *)(uintptr_t)trials, i, trial) add_row(table, trial, params, has_origins);
     json_decref(params);
     return output_table(call, table);
 }

@@ -101,6 +101,18 @@ int context_started(struct context *context, uint64_t trial, int64_t budget)
     return context->type->started(context->state, trial, budget);
 }
 
+int context_forked(struct context *context, uint64_t trial, uint64_t origin, int64_t units)
+{
+    return context->type->forked ? context->type->forked(context->state, trial, origin, units) : 0;
+}
+
+int context_explore(double *point, const struct context *context, const struct space *space,
+                    const double *origin, uint64_t trial)
+{
+    return context->type->explore ? context->type->explore(point, context->state, space, origin, trial)
+                                  : ERR_UNSUPPORTED;
+}
+
 enum decision context_report(struct context *context, uint64_t trial, const struct curve *curve)
 {
     return context->type->report(context->state, trial, curve);

@@ -21,13 +21,16 @@ enum context_plan_kind {
     CONTEXT_SUGGEST, /* a new trial at a point that the search suggests */
     CONTEXT_POINT,   /* a new trial at `point` */
     CONTEXT_RESUME,  /* go on with paused trial `trial` */
+    CONTEXT_FORK,    /* a new trial from trial `trial` as it was after `units`, see context_explore */
+    CONTEXT_STOP,    /* paused trial `trial` ends; then ask again */
     CONTEXT_WAIT,    /* nothing until a running trial reports or ends */
     CONTEXT_DONE     /* nothing ever again */
 };
 
 struct context_plan {
     enum context_plan_kind kind;
-    uint64_t trial;      /* of RESUME */
+    uint64_t trial;      /* of RESUME, FORK and STOP */
+    int64_t units;       /* of FORK */
     int64_t budget;      /* units in all; 0: the function decides */
     const double *point; /* of POINT; lent until the next call */
 };
@@ -45,6 +48,10 @@ struct context_type {
     void (*next)(struct context_plan *plan, void *state);
     /* The plan was taken by trial `trial`; also told, in order, when the state is rebuilt from history. */
     int (*started)(void *state, uint64_t trial, int64_t budget);
+    /* As in struct schedule_type; NULL: it makes no FORK plans. */
+    int (*forked)(void *state, uint64_t trial, uint64_t origin, int64_t units);
+    int (*explore)(double *point, const void *state, const struct space *space, const double *origin,
+                   uint64_t trial);
     /* The trial's curve has a new last value. */
     enum decision (*report)(void *state, uint64_t trial, const struct curve *curve);
     /* It ended: COMPLETED, STOPPED, FAILED or PAUSED, with this value (NaN: none). */
@@ -71,6 +78,11 @@ void context_destroy(struct context *context);
 bool context_searches(const struct context *context);
 void context_next(struct context_plan *plan, struct context *context);
 int context_started(struct context *context, uint64_t trial, int64_t budget);
+/* Trial `trial` begins with a copy of `origin`; before its context_started. */
+int context_forked(struct context *context, uint64_t trial, uint64_t origin, int64_t units);
+/* Its parameters, from those of its origin. ERR_NOMEM; ERR_UNSUPPORTED: this context makes no such trials. */
+int context_explore(double *point, const struct context *context, const struct space *space,
+                    const double *origin, uint64_t trial);
 enum decision context_report(struct context *context, uint64_t trial, const struct curve *curve);
 int context_ended(struct context *context, uint64_t trial, enum trial_state end, const struct curve *curve,
                   double value);

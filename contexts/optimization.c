@@ -131,13 +131,19 @@ static void optimization_next(struct context_plan *out, void *state)
     struct optimization *context = state;
     struct plan plan = {.kind = PLAN_WAIT};
     context->schedule_type->next(&plan, context->schedule);
-    *out = (struct context_plan){.trial = plan.trial, .budget = plan.budget};
+    *out = (struct context_plan){.trial = plan.trial, .budget = plan.budget, .units = plan.units};
     switch (plan.kind) {
     case PLAN_NEW:
         out->kind = CONTEXT_SUGGEST;
         break;
     case PLAN_RESUME:
         out->kind = CONTEXT_RESUME;
+        break;
+    case PLAN_FORK:
+        out->kind = CONTEXT_FORK;
+        break;
+    case PLAN_STOP:
+        out->kind = CONTEXT_STOP;
         break;
     case PLAN_WAIT:
         out->kind = CONTEXT_WAIT;
@@ -178,6 +184,21 @@ static int optimization_started(void *state, uint64_t trial, int64_t budget)
     if (!get_runner(context, trial))
         return ERR_NOMEM;
     return context->schedule_type->started(context->schedule, trial, budget);
+}
+
+static int optimization_forked(void *state, uint64_t trial, uint64_t origin, int64_t units)
+{
+    struct optimization *context = state;
+    const struct schedule_type *type = context->schedule_type;
+    return type->forked ? type->forked(context->schedule, trial, origin, units) : 0;
+}
+
+static int optimization_explore(double *point, const void *state, const struct space *space,
+                                const double *origin, uint64_t trial)
+{
+    const struct optimization *context = state;
+    const struct schedule_type *type = context->schedule_type;
+    return type->explore ? type->explore(point, context->schedule, space, origin, trial) : ERR_UNSUPPORTED;
 }
 
 /* Has the trial begun anew, so that its curve is not the one that was told? */
@@ -264,6 +285,8 @@ const struct context_type context_optimization = {
     .destroy = optimization_destroy,
     .next = optimization_next,
     .started = optimization_started,
+    .forked = optimization_forked,
+    .explore = optimization_explore,
     .report = optimization_report,
     .ended = optimization_ended,
     .next_level = optimization_next_level,

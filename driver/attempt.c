@@ -58,6 +58,15 @@ void trial_destroy(struct trial *trial)
     free(trial);
 }
 
+void trial_set_origin(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                      uint64_t origin, int64_t units)
+{
+    trial->origin = origin;
+    trial->origin_units = trial->done = units;
+    if (origin && context_forked(experiment->context, trial->number, origin, units))
+        engine_out_of_memory(engine);
+}
+
 bool trial_is_active(const struct trial *trial)
 {
     return trial->state == TRIAL_ASSIGNED || trial->state == TRIAL_RUNNING || trial->state == TRIAL_STOPPING;
@@ -103,6 +112,8 @@ void trial_persist(struct engine *engine, struct experiment *experiment, struct 
         .n_params = experiment->spec->space->n_params,
         .point = trial->point,
         .n_reports = trial->n_reports,
+        .origin = trial->origin,
+        .origin_units = trial->origin_units,
     };
 }
 
@@ -201,6 +212,7 @@ void trial_send_assign(struct engine *engine, struct experiment *experiment, con
         .gang = trial->gang ? trial->gang->number : 0,
         .rank = rank,
         .world = trial->gang ? trial->gang->n : 0,
+        .origin = trial->origin,
     };
 }
 
@@ -366,6 +378,14 @@ static void finish(struct engine *engine, struct experiment *experiment, struct 
     if (context_ended(experiment->context, trial->number, end, &trial->curve, trial->value))
         engine_out_of_memory(engine);
     experiment_trial_ended(engine, experiment, trial);
+}
+
+void trial_give_up(struct engine *engine, struct experiment *experiment, struct trial *trial)
+{
+    engine_event(engine, experiment, trial, "given up", "");
+    finish(engine, experiment, trial, TRIAL_STOPPED);
+    spend_curve(engine, trial);
+    experiment_changed(engine, experiment);
 }
 
 static const char *why_no_value(struct engine *engine, const struct experiment *experiment,

@@ -58,6 +58,8 @@ struct trial {
     bool pausing;            /* it is PAUSED, not STOPPED, once its attempt has ended */
     bool diverged;           /* the objective was not finite: FAILED once its attempt has ended */
     int64_t budget, done;
+    uint64_t origin;      /* the trial whose directory it begins with a copy of; 0: none */
+    int64_t origin_units; /* that were used there */
     int64_t stop_sent_ns;
     uint64_t held; /* greeting of the worker that last said it holds this attempt */
     int64_t created_ms, started_ms, ended_ms, attempt_ms;
@@ -260,6 +262,11 @@ bool experiment_drop_suggestion(struct experiment *experiment, uint64_t number);
 struct trial *trial_create(struct engine *engine, struct experiment *experiment, uint64_t number,
                            const double *point);
 void trial_destroy(struct trial *trial);
+/* A paused trial will not go on: it ends with what it has reached. */
+void trial_give_up(struct engine *engine, struct experiment *experiment, struct trial *trial);
+/* It begins with a copy of trial `origin`: before its context_started. */
+void trial_set_origin(struct engine *engine, struct experiment *experiment, struct trial *trial,
+                      uint64_t origin, int64_t units);
 bool trial_is_active(const struct trial *trial);
 void trial_step(struct experiment *experiment, struct trial *trial, enum trial_state to);
 void trial_persist(struct engine *engine, struct experiment *experiment, struct trial *trial);

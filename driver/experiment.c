@@ -267,6 +267,48 @@ static struct trial *from_suggestion(struct engine *engine, struct experiment *e
     return NULL;
 }
 
+/* The number of a trial that begins as a copy of another: free, and above that one's, because after a restart
+ * trials are told in their order; 0: the limit is reached. */
+static uint64_t number_above(const struct experiment *e, uint64_t origin)
+{
+    uint64_t number = origin + 1;
+    while (experiment_trial(e, number))
+        number++;
+    bool may_be = !e->spec->limits.trials || number <= (uint64_t)e->spec->limits.trials;
+    return may_be ? number : 0;
+}
+
+static struct trial *forked(struct engine *engine, struct experiment *e, const struct context_plan *plan)
+{
+    const struct trial *origin = experiment_trial(e, plan->trial);
+    uint64_t number = origin ? number_above(e, plan->trial) : 0;
+    const struct space *space = e->spec->space;
+    if (!number)
+        return NULL;
+    double *point = calloc(space->n_params + 1, sizeof *point);
+    struct trial *trial = NULL;
+    if (point && !context_explore(point, e->context, space, origin->point, number))
+        trial = trial_create(engine, e, number, point);
+    free(point);
+    if (!trial) {
+        engine_out_of_memory(engine);
+        return NULL;
+    }
+    (void)experiment_drop_suggestion(e, number); /* if there was one */
+    trial->budget = plan->budget;
+    trial_set_origin(engine, e, trial, plan->trial, plan->units);
+    if (context_started(e->context, number, plan->budget)) {
+        engine_out_of_memory(engine);
+        return NULL;
+    }
+    trial_observe(engine, e, trial, OBSERVED_PENDING);
+    char text[64];
+    (void)snprintf(text, sizeof text, "from trial %llu at %lld units", (unsigned long long)plan->trial,
+                   (long long)plan->units); /* it fits */
+    engine_event(engine, e, trial, "forked", text);
+    return trial;
+}
+
 static struct trial *resumed(struct engine *engine, struct experiment *e, const struct context_plan *plan)
 {
     struct trial *trial = experiment_trial(e, plan->trial);
@@ -288,11 +330,23 @@ bool experiment_can_start(struct experiment *e)
         return true;
     struct context_plan plan;
     context_next(&plan, e->context);
-    if (plan.kind == CONTEXT_RESUME)
+    if (plan.kind == CONTEXT_RESUME || plan.kind == CONTEXT_STOP)
         return true;
+    if (plan.kind == CONTEXT_FORK)
+        return number_above(e, plan.trial) > 0;
     if (plan.kind == CONTEXT_SUGGEST)
         return e->n_ready > 0;
     return plan.kind == CONTEXT_POINT && e->next_number <= last_number(e);
+}
+
+/* False: it is not paused, or the experiment ends with it. */
+static bool give_up_paused(struct engine *engine, struct experiment *e, uint64_t number)
+{
+    struct trial *trial = experiment_trial(e, number);
+    if (!trial || trial->state != TRIAL_PAUSED)
+        return false;
+    trial_give_up(engine, e, trial);
+    return !engine->failed && !e->closing;
 }
 
 struct trial *experiment_take_next(struct engine *engine, struct experiment *e)
@@ -304,8 +358,12 @@ struct trial *experiment_take_next(struct engine *engine, struct experiment *e)
     }
     struct context_plan plan;
     context_next(&plan, e->context);
+    while (plan.kind == CONTEXT_STOP && give_up_paused(engine, e, plan.trial))
+        context_next(&plan, e->context);
     if (plan.kind == CONTEXT_RESUME)
         return resumed(engine, e, &plan);
+    if (plan.kind == CONTEXT_FORK)
+        return forked(engine, e, &plan);
     if (plan.kind == CONTEXT_SUGGEST)
         return from_suggestion(engine, e, plan.budget);
     if (plan.kind == CONTEXT_POINT && e->next_number <= last_number(e))
@@ -477,8 +535,10 @@ static bool can_go_on(struct experiment *e)
         return true;
     struct context_plan plan;
     context_next(&plan, e->context);
-    if (plan.kind == CONTEXT_RESUME)
+    if (plan.kind == CONTEXT_RESUME || plan.kind == CONTEXT_STOP)
         return true;
+    if (plan.kind == CONTEXT_FORK)
+        return number_above(e, plan.trial) > 0;
     if (plan.kind == CONTEXT_POINT)
         return e->next_number <= last_number(e);
     if (plan.kind == CONTEXT_SUGGEST)

@@ -422,6 +422,8 @@ static bool hold_unknown(struct engine *engine, struct experiment *experiment, s
     trial->attempt = trial->first_attempt = message->attempt;
     trial->budget = message->budget;
     trial_observe(engine, experiment, trial, OBSERVED_PENDING);
+    if (message->origin < trial->number && message->done >= 0)
+        trial_set_origin(engine, experiment, trial, message->origin, message->done);
     if (context_started(experiment->context, trial->number, trial->budget))
         engine_out_of_memory(engine);
     trial_attach(engine, experiment, trial, worker);

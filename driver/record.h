@@ -44,6 +44,8 @@ struct trial_record {
     size_t n_params;
     const double *point; /* lent */
     uint64_t n_reports;
+    uint64_t origin;           /* the trial that it began as a copy of; 0: none */
+    int64_t origin_units;      /* that were used there */
     const struct curve *curve; /* of a final trial: its objective's curve, kept with it; else NULL */
 };
 

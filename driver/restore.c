@@ -119,6 +119,7 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
     trial->units = curve ? curve_units(curve) : 0;
     experiment->n_units += trial->units;
     trial_observe(engine, experiment, trial, OBSERVED_PENDING);
+    trial_set_origin(engine, experiment, trial, record->origin, record->origin_units);
     if (context_started(experiment->context, trial->number, trial->budget))
         goto no_memory;
     if (trial_state_is_final(record->state) || record->state == TRIAL_PAUSED) {
@@ -131,7 +132,7 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
             goto no_memory;
         trial->n_kept = trial->curve.n; /* of a paused one; a final one has no curve any more */
         if (record->state == TRIAL_PAUSED)
-            trial->done = curve ? curve_units(curve) : 0;
+            trial->done = curve && curve->n ? curve_units(curve) : trial->origin_units;
     } else if (record->state == TRIAL_PENDING) {
         DL_APPEND(experiment->pending, trial);
     } else {

@@ -206,6 +206,17 @@ static void write_worker(struct text *text, const char *worker, const char *host
     write_string(text, "host", host);
 }
 
+static void write_origin(struct text *text, sqlite3_stmt *row)
+{
+    if (sqlite3_column_int64(row, T_ORIGIN)) {
+        write_int(text, "origin", sqlite3_column_int64(row, T_ORIGIN));
+        write_int(text, "origin_units", sqlite3_column_int64(row, T_ORIGIN_UNITS));
+    } else {
+        write_json(text, "origin", "");
+        write_json(text, "origin_units", "");
+    }
+}
+
 void write_trial_members(struct document *document, sqlite3_stmt *row)
 {
     int64_t step;
@@ -223,6 +234,7 @@ void write_trial_members(struct document *document, sqlite3_stmt *row)
     write_int(text, "budget", sqlite3_column_int64(row, T_BUDGET));
     write_int(text, "attempt", sqlite3_column_int64(row, T_ATTEMPT));
     write_int(text, "n_lost", sqlite3_column_int64(row, T_N_LOST));
+    write_origin(text, row);
     write_time(text, "created", sqlite3_column_int64(row, T_CREATED));
     write_time(text, "started", sqlite3_column_int64(row, T_STARTED));
     write_time(text, "ended", sqlite3_column_int64(row, T_ENDED));

@@ -59,7 +59,7 @@ void separate(struct text *text);
     "t.number, t.state, t.value, t.params, t.n_reports, t.budget, t.attempt, t.n_lost, t.created_ms, "       \
     "t.started_ms, t.ended_ms, t.text, t.log, w.id, w.host, t.curve, CASE WHEN t.state < 5 THEN "            \
     "(SELECT r.step FROM reports r WHERE r.experiment = t.experiment AND r.trial = t.number AND "            \
-    "r.attempt = t.attempt AND r.metric = 0 ORDER BY r.step DESC LIMIT 1) END"
+    "r.attempt = t.attempt AND r.metric = 0 ORDER BY r.step DESC LIMIT 1) END, t.origin, t.origin_units"
 #define TRIAL_TABLES "trials t LEFT JOIN workers w ON w.key = t.worker"
 enum trial_column {
     T_NUMBER,
@@ -78,7 +78,9 @@ enum trial_column {
     T_WORKER,
     T_HOST,
     T_CURVE,
-    T_RUNNING_STEP
+    T_RUNNING_STEP,
+    T_ORIGIN,
+    T_ORIGIN_UNITS
 };
 /* The members of a trial's object, without its braces. Those of a study's need document_read_study before. */
 void write_trial_members(struct document *document, sqlite3_stmt *row);

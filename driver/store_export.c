@@ -44,7 +44,7 @@ static void csv_trial_head(struct text *text, const struct spec *spec)
     const struct space *space = spec->space;
     text_append(
         text,
-        "trial,state,value,step,n_reports,budget,attempt,n_lost,created,started,ended,seconds,worker,host,"
+        "trial,state,value,step,n_reports,budget,attempt,n_lost,origin,origin_units,created,started,ended,seconds,worker,host,"
         "text,log");
     text_append(text, spec->ablation ? ",variant,repeat" : "");
     for (size_t i = 0; i < space->n_params; i++)
@@ -67,6 +67,11 @@ static void csv_numbers(struct text *text, sqlite3_stmt *row)
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
         comma(text);
         csv_int(text, sqlite3_column_int64(row, rest[i]));
+    }
+    for (int i = T_ORIGIN; i <= T_ORIGIN_UNITS; i++) {
+        comma(text);
+        if (sqlite3_column_int64(row, T_ORIGIN))
+            csv_int(text, sqlite3_column_int64(row, i));
     }
 }
 

@@ -59,11 +59,13 @@ enum trial_column {
     T_TEXT,
     T_LOG,
     T_PARAMS,
-    T_CURVE
+    T_CURVE,
+    T_ORIGIN,
+    T_ORIGIN_UNITS
 };
 static const char trials_sql[] =
     "SELECT number, state, attempt, first_attempt, n_lost, worker, budget, value, n_reports, created_ms, "
-    "started_ms, ended_ms, text, log, params, curve FROM trials WHERE id BETWEEN ? AND ? ORDER BY id";
+    "started_ms, ended_ms, text, log, params, curve, origin, origin_units FROM trials WHERE id BETWEEN ? AND ? ORDER BY id";
 
 static const char reports_sql[] = "SELECT step, value FROM reports WHERE experiment = ? AND trial = ? AND "
                                   "attempt >= ? AND metric = 0 ORDER BY attempt, step";
@@ -147,6 +149,8 @@ static int load_trial(struct load *load, int64_t key, const struct space *space,
         .n_params = space->n_params,
         .point = load->point,
         .n_reports = (uint64_t)sqlite3_column_int64(row, T_N_REPORTS),
+        .origin = (uint64_t)sqlite3_column_int64(row, T_ORIGIN), /* NULL gives 0 */
+        .origin_units = sqlite3_column_int64(row, T_ORIGIN_UNITS),
     };
     const char *params = db_text(row, T_PARAMS);
     int rc = db_check_row(row, err);

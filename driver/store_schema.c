@@ -97,7 +97,11 @@ static const char step_1[] =
     ");\n"
     "CREATE INDEX events_experiment ON events (experiment);\n";
 
-static const char *const steps[SCHEMA_VERSION] = {step_1};
+static const char step_2[] =
+    "ALTER TABLE trials ADD COLUMN origin INTEGER; -- the trial that it began as a copy of; NULL: none\n"
+    "ALTER TABLE trials ADD COLUMN origin_units INTEGER; -- resource units that were used there\n";
+
+static const char *const steps[SCHEMA_VERSION] = {step_1, step_2};
 
 static const char *const views[] = {"experiment", "trial", "attempt", "report", "event"};
 
@@ -159,6 +163,7 @@ static void write_trial_view(struct text *sql)
     text_append(sql, "t.number, ");
     write_case(sql, "t.state", 0, TRIAL_N_STATES - 1, name_trial_state);
     text_append(sql, " AS state, t.value, t.params, t.n_reports, t.budget, t.attempt, t.n_lost, ");
+    text_append(sql, "t.origin, t.origin_units, ");
     write_time(sql, "t.created_ms", "created");
     write_time(sql, "t.started_ms", "started");
     write_time(sql, "t.ended_ms", "ended");

@@ -7,7 +7,7 @@
 
 /* The tables and views of the database (docs/database.md), their version and how older ones become newer. */
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* Before anything is changed in a database: may it be? ERR_INVALID: it belongs to another program;
  * ERR_VERSION: to a newer prova. */

@@ -58,8 +58,9 @@ static const char *const sql[N_STATEMENTS] = {
         "UPDATE experiments SET state = ?2, text = ?3, ended_ms = ?4, elapsed_ms = ?5 WHERE key = ?1",
     [PUT_TRIAL] =
         "INSERT OR REPLACE INTO trials (id, experiment, number, state, attempt, n_lost, worker, budget, "
-        "value, n_reports, created_ms, started_ms, ended_ms, text, log, params, curve, first_attempt) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "value, n_reports, created_ms, started_ms, ended_ms, text, log, params, curve, first_attempt, "
+        "origin, origin_units) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0))",
     [PUT_ATTEMPT] =
         "INSERT OR REPLACE INTO attempts (experiment, trial, attempt, worker, outcome, started_ms, "
         "ended_ms, text, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -259,6 +260,8 @@ static int write_trial(struct writer *writer, const struct trial_record *record,
     db_bind_text(put, 14, record->text);
     db_bind_text(put, 15, record->log);
     (void)sqlite3_bind_int64(put, 18, (int64_t)record->first_attempt);
+    (void)sqlite3_bind_int64(put, 19, (int64_t)record->origin);
+    (void)sqlite3_bind_int64(put, 20, record->origin_units);
     int rc = bind_worker(writer, put, 7, record->worker, NULL, err);
     if (!rc)
         rc = bind_params(writer, put, 16, record, err);

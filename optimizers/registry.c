@@ -10,7 +10,7 @@
 
 #define SEARCHES(X) X(random) X(grid) X(sobol) X(tpe) X(gp)
 
-#define SCHEDULES(X) X(full) X(asha) X(asha_stopping) X(hyperband)
+#define SCHEDULES(X) X(full) X(asha) X(asha_stopping) X(hyperband) X(pbt)
 
 #define STOPPINGS(X) X(none) X(median) X(percentile) X(threshold) X(patience) X(curve)
 

@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "core/space.h"
 #include "worker/clock.h"
+#include "worker/inherit.h"
 #include "worker/page.h"
 #include "worker/trial_directory.h"
 
@@ -238,6 +239,7 @@ int attempt_begin(struct attempt *attempt, struct experiment *experiment, const 
     trial->attempt = assign->attempt;
     trial->budget = assign->budget;
     trial->done = assign->done;
+    attempt->origin = assign->origin;
     trial->experiment = experiment->name;
     trial->experiment_id = experiment->id_text;
     trial->seed = experiment->spec ? spec_trial_seed(experiment->spec, assign->trial) : 0;
@@ -259,6 +261,34 @@ int attempt_begin(struct attempt *attempt, struct experiment *experiment, const 
     ring_open(attempt->ring);
     atomic_store(&attempt->is_active, true);
     return ERR_OK;
+}
+
+static void say_anew(struct attempt *attempt, const char *why)
+{
+    struct text line = {0};
+    text_printf(&line, "prova: this trial should go on from trial %llu, but starts anew: %s\n",
+                (unsigned long long)attempt->origin, why);
+    if (!line.failed)
+        attempt_write_log(attempt, text_get(&line), line.size);
+    text_fini(&line);
+    attempt->trial.done = 0;
+}
+
+void attempt_inherit(struct attempt *attempt)
+{
+    struct text from = {0}, to = {0};
+    struct err err = {0};
+    if (!attempt->origin)
+        return;
+    const struct experiment *experiment = attempt->experiment;
+    trial_directory_path(&from, attempt->base, experiment->name, experiment->id, attempt->origin);
+    trial_directory_path(&to, attempt->base, experiment->name, experiment->id, attempt->trial.number);
+    int code = from.failed || to.failed ? err_set(&err, ERR_NOMEM, "%s", err_string(ERR_NOMEM))
+                                        : inherit_directory(text_get(&to), text_get(&from), &err);
+    if (code)
+        say_anew(attempt, err.text);
+    text_fini(&from);
+    text_fini(&to);
 }
 
 void attempt_forget(struct attempt *attempt)

@@ -38,6 +38,7 @@ struct attempt {
     struct text ablated;
     double *point;
     size_t n_point, point_capacity;
+    uint64_t origin;               /* the trial whose directory this one's begins as a copy of; 0: none */
     int64_t begun_ns, deadline_ns; /* INT64_MAX: no time limit */
 
     _Atomic bool is_active; /* between begin and end: reports are taken */
@@ -71,6 +72,10 @@ void attempt_fini(struct attempt *attempt);
  * all the same, and the runner ends it as failed. */
 int attempt_begin(struct attempt *attempt, struct experiment *experiment, const struct wire_assign *assign,
                   int64_t now_ns, struct err *err);
+/* Before its function is called: gives it a copy of its origin's directory, if it is to have one. Where there
+ * is none (a function without checkpoints, or workers that share no file system) it starts anew, and its log
+ * says so. May take long. */
+void attempt_inherit(struct attempt *attempt);
 /* After its end was taken: forgets it. */
 void attempt_forget(struct attempt *attempt);
 

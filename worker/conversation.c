@@ -108,6 +108,8 @@ static void send_hold(struct conversation *c, const struct held *held, int64_t n
         .budget = held->budget,
         .point = {.n = held->n_point, .values = held->point},
         .greeting = c->greeting,
+        .origin = held->origin,
+        .done = held->done,
     };
     (void)send_message(c, &message, now_ns); /* if it does not arrive, no WELCOME does, and it greets again */
 }
@@ -262,6 +264,8 @@ static void fill_page(struct page *page, const struct experiment *experiment,
     page->trial = message->trial;
     page->attempt = message->attempt;
     page->budget = message->budget;
+    page->origin = message->origin;
+    page->done = message->done;
     page->n_point = message->point.n <= PAGE_MAX_POINT ? message->point.n : 0;
     if (page->n_point > 0)
         memcpy(page->point, message->point.values, page->n_point * sizeof *page->point);
@@ -284,7 +288,9 @@ static void on_assign(struct conversation *c, const struct wire_assign *message,
                              .trial = message->trial,
                              .attempt = message->attempt,
                              .budget = message->budget,
-                             .point = message->point};
+                             .point = message->point,
+                             .origin = message->origin,
+                             .done = message->done};
     struct err err = {0};
     if (outbox_hold(&c->outbox, &hold) || attempt_begin(c->attempt, experiment, message, now_ns, &err)) {
         conversation_end(c, ERR_NOMEM, err_string(ERR_NOMEM));

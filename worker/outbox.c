@@ -98,6 +98,8 @@ int outbox_hold(struct outbox *outbox, const struct wire_hold *hold)
         .trial = hold->trial,
         .attempt = hold->attempt,
         .budget = hold->budget,
+        .origin = hold->origin,
+        .done = hold->done,
         .point = point,
         .n_point = hold->point.n,
         .is_current = true,

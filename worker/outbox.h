@@ -20,7 +20,8 @@
 struct held {
     struct id experiment;
     uint64_t trial, attempt;
-    int64_t budget;
+    int64_t budget, done;
+    uint64_t origin;
     double *point; /* [n_point] */
     size_t n_point;
     bool is_current;              /* it runs */

@@ -26,7 +26,8 @@ struct page {
     struct id experiment;
     char name[256]; /* of the experiment */
     uint64_t trial, attempt;
-    int64_t budget;
+    int64_t budget, done;
+    uint64_t origin;
     size_t n_point;
 
     /* From the slot process to the supervisor, when it ends as it should. */

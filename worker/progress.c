@@ -240,7 +240,9 @@ int conversation_confess(struct conversation *c, struct err *err)
                              .trial = page->trial,
                              .attempt = page->attempt,
                              .budget = page->budget,
-                             .point = {.n = page->n_point, .values = page->point}};
+                             .point = {.n = page->n_point, .values = page->point},
+                             .origin = page->origin,
+                             .done = page->done};
     if (outbox_hold(&c->outbox, &hold))
         return err_set(err, ERR_NOMEM, "%s", err_string(ERR_NOMEM));
     struct text text = {0}, log = {0};

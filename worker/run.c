@@ -16,6 +16,7 @@ void run_attempt(struct attempt *attempt, const struct worker_setup *setup, stru
         end_failed(attempt, text_get(&attempt->failure));
         return;
     }
+    attempt_inherit(attempt);
     switch (attempt->experiment->spec->train.kind) {
     case TRAIN_COMMAND:
         run_command(attempt, page);

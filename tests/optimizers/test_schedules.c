@@ -53,7 +53,9 @@ static void *open_default(const struct schedule_type *type, int64_t n_trials)
 struct trial {
     enum trial_state state;
     int64_t budget, n_steps; /* n_steps reported */
-    int64_t stops_at;        /* reports until it notices that it shall stop or pause; -1: it shall not */
+    uint64_t origin;         /* it began as a copy of that one, after first_step units; 0: it did not */
+    int64_t first_step;
+    int64_t stops_at; /* reports until it notices that it shall stop or pause; -1: it shall not */
     enum decision decision;
 };
 
@@ -102,17 +104,34 @@ static size_t count(const struct simulation *sim, enum trial_state state)
     return n;
 }
 
+static void end(struct simulation *sim, uint64_t trial, enum trial_state state);
+
 /* Gives a free worker what the schedule says; false: nothing. */
 static bool start(struct simulation *sim)
 {
     struct plan plan, same;
     sim->type->next(&plan, sim->schedule);
+    while (plan.kind == PLAN_STOP) {
+        ck_assert_int_eq(sim->trials[plan.trial - 1].state, TRIAL_PAUSED);
+        end(sim, plan.trial, TRIAL_STOPPED);
+        sim->type->next(&plan, sim->schedule);
+    }
     sim->type->next(&same, sim->schedule);
-    ck_assert(plan.kind == same.kind && plan.trial == same.trial && plan.budget == same.budget);
+    ck_assert(plan.kind == same.kind && plan.trial == same.trial && plan.budget == same.budget &&
+              plan.units == same.units);
     uint64_t trial = plan.trial;
     if (plan.kind == PLAN_NEW && sim->n < (size_t)sim->n_trials) {
         trial = ++sim->n;
         sim->trials[trial - 1] = (struct trial){.stops_at = -1};
+    } else if (plan.kind == PLAN_FORK && sim->n < (size_t)sim->n_trials) {
+        ck_assert_uint_ge(plan.trial, 1);
+        ck_assert_uint_le(plan.trial, sim->n);
+        ck_assert_int_le(plan.units, sim->trials[plan.trial - 1].n_steps);
+        ck_assert_int_gt(plan.budget, plan.units);
+        trial = ++sim->n;
+        sim->trials[trial - 1] = (struct trial){
+            .stops_at = -1, .origin = plan.trial, .first_step = plan.units, .n_steps = plan.units};
+        ck_assert_int_eq(sim->type->forked(sim->schedule, trial, plan.trial, plan.units), 0);
     } else if (plan.kind == PLAN_RESUME) {
         ck_assert_uint_ge(trial, 1);
         ck_assert_uint_le(trial, sim->n);
@@ -214,6 +233,7 @@ START_TEST(the_type_is_complete)
     const struct schedule_type *type = schedule_types[_i];
     ck_assert(type->name && *type->name && type->summary && *type->summary && type->paper);
     ck_assert(type->create && type->destroy && type->next && type->started && type->report && type->ended);
+    ck_assert(!type->forked == !type->explore);
     ck_assert_ptr_eq(schedule_type_find(type->name), type);
     for (size_t i = 0; i < type->n_options; i++)
         ck_assert(type->options[i].name && type->options[i].help && *type->options[i].help);
@@ -226,7 +246,10 @@ START_TEST(an_experiment_comes_to_its_end)
     for (uint64_t seed = 0; seed < 12; seed++) {
         struct simulation *sim = simulation_create(schedule_types[_i], 60, seed);
         run(sim, 1 + seed % 8, 100000);
-        ck_assert_uint_eq(sim->n, 60);
+        if (schedule_types[_i]->forked) /* it ends when its population has come to the end */
+            ck_assert_uint_le(sim->n, 60);
+        else
+            ck_assert_uint_eq(sim->n, 60);
         ck_assert_uint_eq(count(sim, TRIAL_RUNNING), 0);
         struct plan plan;
         sim->type->next(&plan, sim->schedule);
@@ -242,8 +265,10 @@ static void *rebuild(const struct simulation *sim)
     void *schedule = open_default(sim->type, sim->n_trials);
     for (uint64_t trial = 1; trial <= sim->n; trial++) {
         const struct trial *t = &sim->trials[trial - 1];
+        if (t->origin)
+            ck_assert_int_eq(sim->type->forked(schedule, trial, t->origin, t->first_step), 0);
         ck_assert_int_eq(sim->type->started(schedule, trial, t->budget), 0);
-        for (int64_t step = 0; step < t->n_steps; step++)
+        for (int64_t step = t->first_step; step < t->n_steps; step++)
             (void)sim->type->report(schedule, trial, step, sim->value(trial, step));
         if (!is_active(t)) {
             double value = t->state == TRIAL_FAILED ? (double)NAN : sim->value(trial, t->n_steps - 1);

@@ -389,13 +389,13 @@ START_TEST(csv_has_a_row_a_trial_with_a_column_a_parameter)
     id_format(sample_id(1000), id);
     snprintf(
         expected, sizeof expected,
-        "trial,state,value,step,n_reports,budget,attempt,n_lost,created,started,ended,seconds,worker,host,text,log,"
+        "trial,state,value,step,n_reports,budget,attempt,n_lost,origin,origin_units,created,started,ended,seconds,worker,host,text,log,"
         "params.x,params.n,params.batch,params.solver,params.momentum,params.flag,params.seed\n"
-        "1,COMPLETED,0.5,20,3,0,2,1,2023-11-14T22:13:21.000Z,2023-11-14T22:13:22.000Z,"
+        "1,COMPLETED,0.5,20,3,0,2,1,,,2023-11-14T22:13:21.000Z,2023-11-14T22:13:22.000Z,"
         "2023-11-14T22:13:23.500Z,1.5,%s,node1,,/logs/1/output-2.log,0.1,200,64.5,sgd,0.3333333333333333,false,1\n"
-        "2,STOPPED,0.75,,0,0,1,0,2023-11-14T22:13:21.000Z,2023-11-14T22:13:22.000Z,"
+        "2,STOPPED,0.75,,0,0,1,0,,,2023-11-14T22:13:21.000Z,2023-11-14T22:13:22.000Z,"
         "2023-11-14T22:13:23.500Z,1.5,%s,node1,,,0.00017,8,16,\"a\"\"d,am\",,true,1\n"
-        "3,FAILED,,,0,0,1,0,2023-11-14T22:13:21.000Z,2023-11-14T22:13:22.000Z,"
+        "3,FAILED,,,0,0,1,0,,,2023-11-14T22:13:21.000Z,2023-11-14T22:13:22.000Z,"
         "2023-11-14T22:13:23.500Z,1.5,%s,node1,\"exit status 3, \"\"bad\"\"\nline\",,",
         id, id, id);
     ck_assert_int_eq(query_export_csv(query, "one", false, to_text(), &err), 0);

@@ -126,6 +126,8 @@ START_TEST(final_trial_comes_back_with_its_curve)
     struct record record = sample_trial(1, 1, TRIAL_COMPLETED, sample_sgd);
     record.trial.attempt = 3;
     record.trial.n_lost = 2;
+    record.trial.origin = 3;
+    record.trial.origin_units = 40;
     record.trial.budget = 27;
     record.trial.value = 0.1 + 0.2;
     record.trial.n_reports = 100;
@@ -142,6 +144,8 @@ START_TEST(final_trial_comes_back_with_its_curve)
     ck_assert_int_eq(trial->state, TRIAL_COMPLETED);
     ck_assert_uint_eq(trial->attempt, 3);
     ck_assert_uint_eq(trial->n_lost, 2);
+    ck_assert_uint_eq(trial->origin, 3);
+    ck_assert_int_eq(trial->origin_units, 40);
     ck_assert(id_equal(trial->worker, sample_id(1000)));
     ck_assert_int_eq(trial->budget, 27);
     ck_assert_double_eq(trial->value, 0.1 + 0.2);
