@@ -170,6 +170,20 @@ static void write_warm_start(struct text *out, const struct warm_start *warm)
     text_append(out, "\n");
 }
 
+enum { MAX_VARIANTS = 10 };
+
+static void write_variants(struct text *out, const struct ablation *ablation)
+{
+    size_t n = ablation->n_variants;
+    text_printf(out, "%-12s%zu, in %" PRId64 " repeat%s", "variants", n, ablation->repeats,
+                ablation->repeats == 1 ? "" : "s");
+    for (size_t i = 0; i < n && i < MAX_VARIANTS; i++) {
+        text_append(out, i > 0 ? ", " : ": ");
+        ablation_write_variant(out, ablation, i);
+    }
+    text_append(out, n > MAX_VARIANTS ? ", ...\n" : "\n");
+}
+
 static void write_summary(struct text *out, const struct spec *spec, const char *path)
 {
     static const char *const values[] = {[METRIC_FINAL] = "what it returns, else its last report",
@@ -182,6 +196,8 @@ static void write_summary(struct text *out, const struct spec *spec, const char 
                 values[spec->metric.value]);
     if (spec->context.name && strcmp(spec->context.name, "optimization") != 0)
         write_plugin(out, "context", &spec->context);
+    if (spec->ablation)
+        write_variants(out, spec->ablation);
     write_plugin(out, "search", &spec->search);
     write_plugin(out, "schedule", &spec->schedule);
     write_plugin(out, "stopping", &spec->stopping);

@@ -106,6 +106,23 @@ static struct table *begin(const json_t *study, const char *metric)
     return table;
 }
 
+/* A name that the function does not know makes a trial like the base: nothing else tells of it. */
+static void write_same(struct text *out, const json_t *components)
+{
+    const json_t *component;
+    const char *before = "no change at all without ";
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)components, i, component)
+    {
+        if (!json_is_true(json_object_get(component, "same")))
+            continue;
+        text_printf(out, "%s%s", before, json_text(component, "component"));
+        before = ", ";
+    }
+    if (*before == ',')
+        text_append(out, ": does the function ask for them by these names?\n");
+}
+
 void study_write(struct text *out, const json_t *show, size_t most)
 {
     const json_t *study = json_object_get(show, "ablation"),
@@ -124,6 +141,7 @@ void study_write(struct text *out, const json_t *show, size_t most)
     }
     (void)table_write(out, table, term_width(1), term_has_colour(1)); /* stays in out->failed */
     table_destroy(table);
+    write_same(out, components);
     if (most < n)
         text_printf(out, "and %zu more: `prova show` has them all\n", n - most);
 }

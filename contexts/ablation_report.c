@@ -57,6 +57,9 @@ static void compare(struct comparison *comparison, const struct work *work)
         if (!isnan(base[i]))
             work->differences[n++] = values[i] - base[i];
     }
+    comparison->is_same = n > 0;
+    for (size_t i = 0; i < n; i++)
+        comparison->is_same &= work->differences[i] == 0;
     struct interval interval = stats_t_interval(work->differences, n, ablation->confidence);
     comparison->mean = stats_mean(work->mine, n_mine);
     comparison->sd = stats_sd(work->mine, n_mine);

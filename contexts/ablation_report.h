@@ -24,9 +24,10 @@ struct comparison {
     size_t n_values, n_failed, n_stopped; /* repeats with a value; failed; ended early (with a value) */
     double mean, sd;                      /* of its values; NaN: too few */
     size_t n_pairs;                       /* repeats in which it and the base have a value */
-    double change;                        /* mean of variant - base over the pairs, in the user's sign */
-    double low, high;                     /* confidence interval of it */
-    double importance;                    /* `change` in the direction that is worse */
+    bool is_same;      /* in each of them exactly the base's: it may have changed nothing */
+    double change;     /* mean of variant - base over the pairs, in the user's sign */
+    double low, high;  /* confidence interval of it */
+    double importance; /* `change` in the direction that is worse */
     double p, p_holm;
     size_t rank; /* from 1, the most important first; 0: none */
 };

@@ -157,6 +157,7 @@ static void write_component(struct text *text, const struct spec *study, const s
     write_double(text, "p", comparison->p);
     write_double(text, "p_holm", comparison->p_holm);
     write_int(text, "n_pairs", (int64_t)comparison->n_pairs);
+    write_bool(text, "same", comparison->is_same);
     write_counts(text, comparison);
     text_append(text, "}");
     text->failed |= name.failed;
@@ -221,7 +222,7 @@ static void csv_component(struct text *text, const struct ablation *ablation, co
         text_append(text, ",");
         csv_int(text, (int64_t)counts[i]);
     }
-    text_append(text, "\n");
+    text_append(text, c->is_same ? ",true\n" : ",false\n");
     text->failed |= name.failed | out.failed;
     text_fini(&name);
     text_fini(&out);
@@ -234,7 +235,7 @@ static void csv_components(struct document *document)
         return;
     text_append(&document->text,
                 "rank,component,kind,name,left_out,state,mean,sd,change,low,high,importance,p,"
-                "p_holm,n_pairs,n_values,n_failed,n_stopped\n");
+                "p_holm,n_pairs,n_values,n_failed,n_stopped,same\n");
     for (size_t i = 0; i < report.n; i++) {
         csv_component(&document->text, document->study->ablation, &report.list[i]);
         document_flush(document);

@@ -40,6 +40,36 @@ START_TEST(a_sweep_file_is_read_or_memory_is_out)
 }
 END_TEST
 
+static const char study[] =
+    "parameters: {lr: {min: 0.1, max: 1.0}}\n"
+    "ablation: {features: [a, b], groups: [[a, b]], parameters: {lr: 0.1}, variants: [v],\n"
+    "           base: {lr: 0.5}, mode: [loco, pairs, only], sets: [[a, v]]}\n";
+
+static int parse_study(void)
+{
+    struct spec *spec = NULL;
+    struct faults faults = {0};
+    struct text text = {0};
+    int code = spec_parse(&spec, study, sizeof study - 1, "f", NULL, 0, &faults);
+    REQUIRE((code == 0) == (spec != NULL));
+    if (code == 0) {
+        spec_write_json(&text, spec);
+        for (uint64_t trial = 1; trial <= ablation_n_trials(spec->ablation); trial++)
+            spec_write_ablated(&text, spec, trial);
+        code = text.failed;
+    }
+    text_fini(&text);
+    spec_destroy(spec);
+    faults_fini(&faults);
+    return code;
+}
+
+START_TEST(a_study_is_read_and_written_or_memory_is_out)
+{
+    fail_each(parse_study, 0);
+}
+END_TEST
+
 static const char bad[] = "nam: x\n"
                           "train: {command: [a, '${y}'], library: b}\n"
                           "metric: {goal: maximise}\n"
@@ -162,6 +192,7 @@ int main(void)
 {
     TCase *tests = tcase_create("out of memory");
     tcase_add_test(tests, a_sweep_file_is_read_or_memory_is_out);
+    tcase_add_test(tests, a_study_is_read_and_written_or_memory_is_out);
     tcase_add_test(tests, all_faults_are_told_or_memory_is_out);
     tcase_add_test(tests, a_spec_is_used_or_memory_is_out);
     tcase_add_test(tests, small_things_are_made_or_memory_is_out);

@@ -88,6 +88,15 @@ class Study(Case):
         self.assertEqual((both["kind"], both["name"]), ("group", "both"))
         self.assertEqual((rows[-1]["state"], rows[-1]["mean"], rows[-1]["n_failed"]), ("failed", "", "4"))
 
+    def test_a_name_that_the_function_does_not_know_is_told(self):
+        self.write("trial.sh", TRIAL.replace("PROVA_TRIAL * PROVA_TRIAL", "0"))
+        shown = self.prova("run", "sweep.yaml").stdout
+        self.assertIn("no change at all without feature:other, parameter:drop: does the function ask", shown)
+
+    def test_check_says_what_it_would_run(self):
+        self.assertIn("variants    7, in 4 repeats: base, feature:age, feature:noise, ",
+                      self.prova("check", "sweep.yaml").stdout)
+
     def test_what_is_no_study_has_no_components(self):
         self.prova("run", "sweep.yaml", "--set", "context=single")
         self.assertIn("no ablation study", self.prova("export", "--components", status=2).stderr)

@@ -202,11 +202,25 @@ START_TEST(one_repeat_has_changes_but_no_test)
 {
     struct spec *spec = parse("ablation: {features: [a, b]}\n");
     struct ablation_report report = make_report(spec, 3, (double[]){0.9, 0.5, 0.95});
+    ck_assert(!report.list[0].is_same && !report.list[1].is_same);
     ck_assert_uint_eq(report.list[0].rank, 1);
     ck_assert_double_eq_tol(report.list[0].change, -0.4, 1e-12);
     ck_assert_double_nan(report.list[0].p);
     ck_assert_double_nan(report.list[0].low);
     ck_assert_double_lt(report.list[1].importance, 0);
+    ablation_report_fini(&report);
+    spec_destroy(spec);
+}
+END_TEST
+
+START_TEST(what_changes_nothing_is_known_by_it)
+{
+    struct spec *spec = parse("ablation: {features: [a, b], repeats: 2}\n");
+    struct ablation_report report = make_report(spec, 6, (double[]){0.9, 0.9, 0.8, 0.7, 0.7, 0.7});
+    ck_assert_uint_eq(report.list[0].variant, 2);
+    ck_assert(!report.list[0].is_same);
+    ck_assert(report.list[1].is_same);
+    ck_assert_double_nan(report.list[1].p);
     ablation_report_fini(&report);
     spec_destroy(spec);
 }
@@ -241,6 +255,7 @@ int main(void)
     tcase_add_test(report, what_has_failed_is_failed_and_not_important);
     tcase_add_test(report, without_a_base_nothing_is_compared);
     tcase_add_test(report, one_repeat_has_changes_but_no_test);
+    tcase_add_test(report, what_changes_nothing_is_known_by_it);
     tcase_add_test(report, what_is_no_trial_of_the_study_is_ignored);
     suite_add_tcase(suite, context);
     suite_add_tcase(suite, report);
