@@ -243,6 +243,9 @@ PROVA_API void prova_search_free(prova_search *search);
 /* The next point to evaluate: *number (from 1) names it in tell; it counts as pending until then.
  * PROVA_EEXHAUSTED: all points of the space have been asked for. */
 PROVA_API int prova_search_ask(prova_search *search, int64_t *number);
+/* The same for up to n at a time: numbers[n] gets theirs. Returns how many there are, fewer where the space
+ * ends; or, if there is none, why. */
+PROVA_API int64_t prova_search_ask_many(prova_search *search, int64_t n, int64_t *numbers);
 /* What was asked for: a parameter as number (NaN if inactive or not a number), as text (NULL if inactive or
  * unknown; lives until the next call), or all as a JSON object (likewise). PROVA_ENOTFOUND is said by NaN and
  * NULL. */
@@ -254,10 +257,22 @@ PROVA_API int prova_search_tell(prova_search *search, int64_t number, double val
 /* A value on the way there, at a step (0 to 2^53: else PROVA_EINVALID). */
 PROVA_API int prova_search_tell_step(prova_search *search, int64_t number, int64_t step, double value);
 PROVA_API int prova_search_tell_failed(prova_search *search, int64_t number);
-/* A point from elsewhere, as a JSON object of its parameters: evaluated (with its value), or pending (NaN),
- * to be told later. *number (if not NULL) names it. */
+/* A point from elsewhere, as a JSON object of its parameters: evaluated (with its value; an infinite one: it
+ * failed), or pending (NaN), to be told later. *number (if not NULL) names it. */
 PROVA_API int prova_search_add(prova_search *search, const char *params, double value, int64_t *number,
                                char *error, size_t error_size);
+/* All points have numbers from 1 to this, those that were asked for and those that were added. How one stands
+ * (PROVA_ENOTFOUND: there is none of that number), and the value that was told; NaN: none. */
+enum prova_search_state { PROVA_SEARCH_PENDING = 0, PROVA_SEARCH_TOLD = 1, PROVA_SEARCH_FAILED = 2 };
+PROVA_API int64_t prova_search_count(const prova_search *search);
+PROVA_API int prova_search_state(const prova_search *search, int64_t number);
+PROVA_API double prova_search_value(const prova_search *search, int64_t number);
+/* All that the search is and was told, as text to be kept: JSON, a line a call. Lent until the next call;
+ * NULL when out of memory. prova_search_load makes a search of it that goes on as this one would, with the
+ * same numbers; it evaluates nothing anew: points are in the text, and the search is told them. NULL with a
+ * text in error, as for prova_search_new. */
+PROVA_API const char *prova_search_save(prova_search *search);
+PROVA_API prova_search *prova_search_load(const char *text, char *error, size_t error_size);
 /* The best told so far; 0 and NaN if there is none. */
 PROVA_API int64_t prova_search_best(const prova_search *search, double *value);
 

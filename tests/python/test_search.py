@@ -52,6 +52,20 @@ class AskAndTell(unittest.TestCase):
         with self.assertRaisesRegex(errors.ConfigError, "z"):
             search.add({"z": 1}, 0)
 
+    def test_a_search_is_kept_as_text_and_goes_on(self):
+        search = prova.Search(SPACE, "tpe", seed=3)
+        points = search.ask_many(12)
+        for point in points[:11]:
+            search.tell(point, None if point.number == 4 else point["x"] ** 2)
+        restored = prova.Search.load(search.save())
+        self.assertEqual([(point.params, state, value) for point, state, value in restored.trials],
+                         [(point.params, state, value) for point, state, value in search.trials])
+        self.assertEqual([state for _, state, _ in restored.trials].count("told"), 10)
+        self.assertEqual([state for _, state, _ in restored.trials][3], "failed")
+        self.assertEqual(restored.ask().params, search.ask().params)
+        with self.assertRaisesRegex(errors.ConfigError, "line 1"):
+            prova.Search.load("nonsense")
+
     def test_a_space_runs_out(self):
         search = prova.Search({"k": prova.categorical(["a", "b"])})
         self.assertEqual({search.ask()["k"], search.ask()["k"]}, {"a", "b"})

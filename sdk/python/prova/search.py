@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Dict, Iterator, Mapping, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from . import _ffi, errors
 from .config import _DIRECTIONS, to_yaml
@@ -63,13 +63,41 @@ class Search:
         if goal not in _DIRECTIONS:
             raise errors.ConfigError(f"goal is {goal!r}: it must be 'minimize' or 'maximize'")
         message = ctypes.create_string_buffer(2048)
-        self._pointer: Optional[int] = _lib.prova_search_new(
+        self._take(_lib.prova_search_new(
             to_yaml(dict(parameters)).encode(), search.encode(), to_yaml(options).encode(),
-            _DIRECTIONS[goal].encode(), seed, message, len(message))
-        if not self._pointer:
+            _DIRECTIONS[goal].encode(), seed, message, len(message)), message)
+
+    def _take(self, pointer: Optional[int], message: "ctypes.Array[ctypes.c_char]") -> None:
+        self._pointer: Optional[int] = pointer
+        if not pointer:
             raise errors.ConfigError(message.value.decode("utf-8", "replace"))
         self._number = ctypes.c_int64()
         self._number_at = ctypes.byref(self._number)
+
+    @classmethod
+    def load(cls, text: str) -> "Search":
+        """A search that goes on as the one of which `save` gave this text.
+
+        Raises:
+            ConfigError: it is no such text.
+        """
+        search = cls.__new__(cls)
+        message = ctypes.create_string_buffer(2048)
+        search._take(_lib.prova_search_load(text.encode(), message, len(message)), message)
+        return search
+
+    def save(self) -> str:
+        """All that the search is and was told, as text to be kept: JSON, a line a call.
+
+        >>> search = Search({"x": {"min": -1.0, "max": 1.0}}, "tpe", seed=1)
+        >>> search.tell(search.ask(), 0.5)
+        >>> Search.load(search.save()).ask().params == search.ask().params
+        True
+        """
+        text = _lib.prova_search_save(self._pointer)
+        if text is None:
+            raise MemoryError
+        return str(text.decode())
 
     def ask(self) -> Suggestion:
         """The next point to evaluate; it counts as pending until it is told.
@@ -82,6 +110,31 @@ class Search:
             _ffi.check(code, "every point of the space has been asked for" if code == -9 else "")
         number = self._number.value
         return Suggestion(number, json.loads(_lib.prova_search_json(self._pointer, number)))
+
+    def ask_many(self, n: int) -> List[Suggestion]:
+        """Up to n points at a time; fewer where the space ends.
+
+        Raises:
+            ExhaustedError: there is none.
+        """
+        numbers = (ctypes.c_int64 * max(n, 0))()
+        asked = _lib.prova_search_ask_many(self._pointer, n, numbers)
+        if asked < 0:
+            _ffi.check(asked, "every point of the space has been asked for" if asked == -9 else "")
+        return [self._point(numbers[i]) for i in range(asked)]
+
+    def _point(self, number: int) -> Suggestion:
+        return Suggestion(number, json.loads(_lib.prova_search_json(self._pointer, number)))
+
+    @property
+    def trials(self) -> List[Tuple[Suggestion, str, Optional[float]]]:
+        """Every point that was asked for or added: it, "pending", "told" or "failed", and its value (None: none)."""
+        points = []
+        for number in range(1, _lib.prova_search_count(self._pointer) + 1):
+            state = ("pending", "told", "failed")[_lib.prova_search_state(self._pointer, number)]
+            value = _lib.prova_search_value(self._pointer, number) if state == "told" else None
+            points.append((self._point(number), state, value))
+        return points
 
     def tell(self, suggestion: Union[Suggestion, int], value: Optional[float]) -> None:
         """Tells a point's value. None, NaN and infinity: it failed.
