@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "core/text.h"
+#include "worker/report_line.h"
 
 struct report_options {
     int64_t step;
@@ -64,19 +65,17 @@ static int open_reports(int *fd, struct err *err)
             err, ERR_UNSUPPORTED,
             "not inside a trial: PROVA_TRIAL_DIR is not set; `prova run` sets it for the commands that it "
             "starts");
-    struct text path = {0};
-    text_printf(&path, "%s/.reports", directory);
-    if (path.failed)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    *fd = open(text_get(&path), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    char path[PATH_MAX];
+    if (report_line_fifo(path, sizeof path, directory, getenv("PROVA_RANK")))
+        return err_set(err, ERR_INVALID, "PROVA_TRIAL_DIR is too long");
+    *fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     int code = 0;
     if (*fd < 0 && errno == ENXIO)
         code = err_set(err, ERR_CLOSED, "the trial of %s is over: nobody reads its reports", directory);
     else if (*fd < 0)
-        code = err_set(err, ERR_IO, "cannot open %s: %s", text_get(&path), strerror(errno));
+        code = err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
     else if (fcntl(*fd, F_SETFL, O_WRONLY)) /* a full pipe makes the report wait, not fail */
-        code = err_set(err, ERR_IO, "cannot use %s: %s", text_get(&path), strerror(errno));
-    text_fini(&path);
+        code = err_set(err, ERR_IO, "cannot use %s: %s", path, strerror(errno));
     return code;
 }
 

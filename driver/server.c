@@ -220,7 +220,7 @@ static void take_frame(struct server *server, bool is_alone)
         server->failed = rc;
     else if (rc)
         refuse(server, &err);
-    else if (message.type <= WIRE_LEAVE)
+    else if (message.type <= WIRE_JOIN)
         worker_message(server, &message);
     else
         request_message(server, &message);

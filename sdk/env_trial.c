@@ -25,6 +25,7 @@ struct env_trial {
     struct prova_trial handle; /* first: the function's prova_trial is this object */
     struct spec *spec;
     double *point;
+    struct handle_gang gang; /* of a command in one; without addresses */
     const char *directory;
     int fd; /* of the FIFO, or of standard output where nobody reads the FIFO */
     bool is_stdout;
@@ -113,12 +114,39 @@ static const char *directory(struct prova_trial *handle)
     return ((struct env_trial *)handle)->directory;
 }
 
+/* A program has no runtime of ours: its members work together by a library of their own. */
+static int cannot_join(struct prova_trial *handle)
+{
+    if (!handle->gang)
+        return ERR_OK;
+    fail(handle,
+         "the members of a command's gang work together by a library of their own (MPI, Gloo, ...); for "
+         "prova_allreduce_sum and the like the function is to be in a library: train: {library: ..., "
+         "function: ...}");
+    return ERR_UNSUPPORTED;
+}
+
+static int allreduce_sum(struct prova_trial *handle, double *x, size_t n)
+{
+    (void)x, (void)n; /* alone it is its own sum */
+    return cannot_join(handle);
+}
+
+static int broadcast(struct prova_trial *handle, void *data, size_t size)
+{
+    (void)data, (void)size;
+    return cannot_join(handle);
+}
+
 static const struct handle_ops ops = {.version = HANDLE_VERSION,
                                       .report = report,
                                       .finish = finish,
                                       .fail = fail,
                                       .stopped = stopped,
-                                      .directory = directory};
+                                      .directory = directory,
+                                      .allreduce_sum = allreduce_sum,
+                                      .broadcast = broadcast,
+                                      .barrier = cannot_join};
 
 /* The space: constants, as the environment gives them */
 
@@ -282,14 +310,27 @@ static int read_parameters(struct env_trial *trial, const struct spec *own, stru
 static void open_reports(struct env_trial *trial)
 {
     char path[PATH_MAX];
-    int size = snprintf(path, sizeof path, "%s/%s", trial->directory, REPORT_LINE_FIFO);
-    trial->fd = size < (int)sizeof path ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    bool fits = !report_line_fifo(path, sizeof path, trial->directory, getenv("PROVA_RANK"));
+    trial->fd = fits ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     int flags = trial->fd >= 0 ? fcntl(trial->fd, F_GETFL) : -1;
     if (flags >= 0)
         (void)fcntl(trial->fd, F_SETFL, flags & ~O_NONBLOCK); /* a full pipe is waited for: nothing is lost */
     trial->is_stdout = trial->fd < 0;
     if (trial->is_stdout)
         trial->fd = STDOUT_FILENO;
+}
+
+static const struct handle_gang *read_gang(struct env_trial *trial)
+{
+    uint64_t world = env_number("PROVA_WORLD", 1), rank = env_number("PROVA_RANK", 0);
+    if (world < 2 || world > MAX_GANG || rank >= world)
+        return NULL;
+    trial->gang = (struct handle_gang){.number = env_number("PROVA_GANG", 0),
+                                       .rank = rank,
+                                       .world = world,
+                                       .local_rank = env_number("PROVA_LOCAL_RANK", 0),
+                                       .local_world = env_number("PROVA_LOCAL_WORLD", 1)};
+    return &trial->gang;
 }
 
 static int begin(struct env_trial *trial, const struct spec *own, struct err *err)
@@ -313,6 +354,7 @@ static int begin(struct env_trial *trial, const struct spec *own, struct err *er
                                          .budget = (int64_t)env_number("PROVA_BUDGET", 0),
                                          .done = (int64_t)env_number("PROVA_DONE", 0),
                                          .experiment = trial->spec->name,
+                                         .gang = read_gang(trial),
                                          .ablated = env_text("PROVA_ABLATED", ""),
                                          .experiment_id = env_text("PROVA_EXPERIMENT", "")};
     return ERR_OK;

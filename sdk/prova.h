@@ -127,6 +127,21 @@ PROVA_API const char *prova_trial_experiment_id(prova_trial *trial);
  * ablation, docs/ablation.md), so the same function runs in every context. A group is left out together with
  * all of its members: a function that asks for these need not know of groups. */
 PROVA_API int prova_ablated(prova_trial *trial, const char *kind, const char *name);
+/* This process's place among those that run the trial together, from 0, and how many they are: 0 of 1, but in
+ * a gang (docs/distributed.md). */
+PROVA_API int prova_rank(prova_trial *trial);
+PROVA_API int prova_world(prova_trial *trial);
+/* The part of n items that this rank works on: `count` of them from `first`. The parts of all ranks are all
+ * items, in the order of the ranks, and differ in size by one at most. Without a gang: all. */
+PROVA_API void prova_shard(prova_trial *trial, int64_t n, int64_t *first, int64_t *count);
+/* Operations of all ranks, over MPI: each calls them in the same order, with the same sizes, on the thread
+ * that runs the function. Without a gang they do nothing, which is right for one rank. Each returns 0; or
+ * non-zero, and the trial has failed, where it cannot be done. In a gang a stop is told to all ranks by the
+ * first of these that follows it, so that all leave at the same place; so is what prova_report and
+ * prova_stopped return. */
+PROVA_API int prova_allreduce_sum(prova_trial *trial, double *x, size_t n); /* x becomes the sum over ranks */
+PROVA_API int prova_broadcast(prova_trial *trial, void *data, size_t size); /* from rank 0 to all */
+PROVA_API int prova_barrier(prova_trial *trial); /* returns when all have called it */
 /* All that it leaves out: "feature:age,layer:conv2"; "": nothing. Lives until the trial ends. */
 PROVA_API const char *prova_ablated_list(prova_trial *trial);
 /* A directory of this trial alone, kept over its attempts: for checkpoints and output. An absolute path; made

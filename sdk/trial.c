@@ -201,6 +201,55 @@ const char *prova_ablated_list(prova_trial *trial)
     return trial->ops->version == HANDLE_VERSION ? trial->ablated : "";
 }
 
+static const struct handle_gang *gang_of(const prova_trial *trial)
+{
+    return trial->ops->version == HANDLE_VERSION ? trial->gang : NULL;
+}
+
+int prova_rank(prova_trial *trial)
+{
+    const struct handle_gang *gang = gang_of(trial);
+    return gang ? (int)gang->rank : 0;
+}
+
+int prova_world(prova_trial *trial)
+{
+    const struct handle_gang *gang = gang_of(trial);
+    return gang ? (int)gang->world : 1;
+}
+
+void prova_shard(prova_trial *trial, int64_t n, int64_t *first, int64_t *count)
+{
+    int64_t rank = prova_rank(trial), world = prova_world(trial);
+    int64_t share = n > 0 ? n / world : 0, more = n > 0 ? n % world : 0; /* the first `more` have one more */
+    *first = rank * share + (rank < more ? rank : more);
+    *count = share + (rank < more);
+}
+
+/* Does the trial's own libprova know of gangs? An older one's trial has failed then. */
+static int can_join(prova_trial *trial)
+{
+    if (trial->ops->version == HANDLE_VERSION)
+        return 1;
+    prova_fail(trial, "%s", other_version);
+    return 0;
+}
+
+int prova_allreduce_sum(prova_trial *trial, double *x, size_t n)
+{
+    return can_join(trial) ? trial->ops->allreduce_sum(trial, x, n) : PROVA_EVERSION;
+}
+
+int prova_broadcast(prova_trial *trial, void *data, size_t size)
+{
+    return can_join(trial) ? trial->ops->broadcast(trial, data, size) : PROVA_EVERSION;
+}
+
+int prova_barrier(prova_trial *trial)
+{
+    return can_join(trial) ? trial->ops->barrier(trial) : PROVA_EVERSION;
+}
+
 uint64_t prova_trial_seed(prova_trial *trial)
 {
     return trial->seed;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,7 @@
 #include "worker/clock.h"
 #include "worker/inherit.h"
 #include "worker/page.h"
+#include "worker/runtime.h"
 #include "worker/trial_directory.h"
 
 #define LOG_CHUNK 65536 /* the capacity of a pipe */
@@ -29,9 +31,14 @@ static struct attempt *attempt_of(struct prova_trial *trial)
     return (struct attempt *)trial; /* its first member */
 }
 
+/* Members that leave an operation of all at different times would wait for each other for ever: where there
+ * are such operations, a stop counts from the next one on, for all of them. What is stale has lost its peers
+ * already. */
 static int ask_stopped(struct attempt *attempt)
 {
     int reason = atomic_load_explicit(&attempt->stop, memory_order_relaxed);
+    if (attempt->has_agreed && reason != STOP_STALE && reason != STOP_ENDED)
+        reason = attempt->agreed;
     if (reason)
         atomic_store_explicit(&attempt->told, reason, memory_order_relaxed);
     return reason != ATTEMPT_GOES_ON;
@@ -127,6 +134,74 @@ static const char *handle_directory(struct prova_trial *trial)
     return NULL;
 }
 
+/* What members do together */
+
+static const char alone[] =
+    "runtime %s lets no functions work together: use `distributed: {runtime: mpi}`, or a command with a library "
+    "of its own";
+
+/* The runtime, or NULL (and the trial has failed) if it can do nothing of this kind. */
+static const struct runtime_type *runtime_of(struct attempt *attempt)
+{
+    const struct runtime_type *runtime = runtime_find(attempt->trial.spec->gang.runtime);
+    char text[256];
+    if (runtime->allreduce_sum)
+        return runtime;
+    (void)snprintf(text, sizeof text, alone, runtime->name);
+    set_failure(attempt, text);
+    return NULL;
+}
+
+/* Sums what each has heard of a stop, behind what else is summed. */
+static int sum_with_stop(struct attempt *attempt, double *x, size_t n)
+{
+    const struct runtime_type *runtime = runtime_of(attempt);
+    struct err err = {0};
+    double *all = runtime ? malloc((n + 1) * sizeof *all) : NULL;
+    if (!all) {
+        if (runtime)
+            set_failure(attempt, err_string(ERR_NOMEM));
+        return ERR_NOMEM;
+    }
+    if (n > 0)
+        memcpy(all, x, n * sizeof *x);
+    all[n] = atomic_load(&attempt->stop) != ATTEMPT_GOES_ON;
+    int code = runtime->allreduce_sum(all, n + 1, &err);
+    if (code)
+        set_failure(attempt, err.text);
+    if (!code && n > 0)
+        memcpy(x, all, n * sizeof *x);
+    if (!code && all[n] > 0 && !attempt->agreed) {
+        int own = atomic_load(&attempt->stop);
+        attempt->agreed = own ? own : STOP_EARLY; /* ours is on its way */
+    }
+    attempt->has_agreed = attempt->has_agreed || !code;
+    free(all);
+    return code;
+}
+
+static int handle_allreduce_sum(struct prova_trial *trial, double *x, size_t n)
+{
+    return trial->gang ? sum_with_stop(attempt_of(trial), x, n) : 0;
+}
+
+static int handle_barrier(struct prova_trial *trial)
+{
+    return trial->gang ? sum_with_stop(attempt_of(trial), NULL, 0) : 0;
+}
+
+static int handle_broadcast(struct prova_trial *trial, void *data, size_t size)
+{
+    struct err err = {0};
+    const struct runtime_type *runtime = trial->gang ? runtime_of(attempt_of(trial)) : NULL;
+    if (!trial->gang)
+        return 0;
+    int code = runtime ? runtime->broadcast(data, size, &err) : ERR_UNSUPPORTED;
+    if (runtime && code)
+        set_failure(attempt_of(trial), err.text);
+    return code;
+}
+
 static const struct handle_ops ops = {
     .version = HANDLE_VERSION,
     .report = handle_report,
@@ -134,6 +209,9 @@ static const struct handle_ops ops = {
     .fail = handle_fail,
     .stopped = handle_stopped,
     .directory = handle_directory,
+    .allreduce_sum = handle_allreduce_sum,
+    .broadcast = handle_broadcast,
+    .barrier = handle_barrier,
 };
 
 /* Its life */
@@ -145,6 +223,7 @@ int attempt_init(struct attempt *attempt, const char *base, ring_notify_fn *noti
     attempt->trial.ops = &ops;
     attempt->base = base;
     attempt->log_fd = -1;
+    gang_init(&attempt->gang);
     (void)pthread_mutex_init(&attempt->lock, NULL); /* cannot fail with default attributes on Linux */
     attempt->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     attempt->ring = ring_create(notify, arg);
@@ -204,6 +283,9 @@ static void reset(struct attempt *attempt)
     attempt->has_returned = attempt->has_directory = attempt->has_tried_log = false;
     attempt->outcome = OUTCOME_NONE;
     attempt->value = NAN;
+    attempt->has_agreed = false;
+    attempt->agreed = ATTEMPT_GOES_ON;
+    attempt->trial.gang = NULL;
     text_clear(&attempt->failure);
     text_clear(&attempt->log);
     text_clear(&attempt->text);
@@ -247,9 +329,7 @@ int attempt_begin(struct attempt *attempt, struct experiment *experiment, const 
     if (experiment->spec)
         spec_write_ablated(&attempt->ablated, experiment->spec, assign->trial);
     trial->ablated = text_get(&attempt->ablated);
-    attempt->begun_ns = now_ns;
-    double hours = experiment->spec ? experiment->spec->limits.trial_hours : 0;
-    attempt->deadline_ns = hours > 0 && hours < 1e6 ? now_ns + (int64_t)(hours * 3600e9) : INT64_MAX;
+    attempt_set_clock(attempt, now_ns);
     code =
         metric_names_reset(&attempt->names, experiment->spec ? experiment->spec->metric.name : "objective");
     if (!code)
@@ -291,8 +371,18 @@ void attempt_inherit(struct attempt *attempt)
     text_fini(&to);
 }
 
+void attempt_set_clock(struct attempt *attempt, int64_t now_ns)
+{
+    const struct spec *spec = attempt->trial.spec;
+    double hours = spec ? spec->limits.trial_hours : 0;
+    attempt->begun_ns = now_ns;
+    attempt->deadline_ns = hours > 0 && hours < 1e6 ? now_ns + (int64_t)(hours * 3600e9) : INT64_MAX;
+}
+
 void attempt_forget(struct attempt *attempt)
 {
+    gang_leave(&attempt->gang);
+    attempt->trial.gang = NULL;
     if (attempt->log_fd >= 0 && close(attempt->log_fd))
         log_warn("output of a trial may be incomplete path=%s error=%s", text_get(&attempt->log),
                  strerror(errno));
@@ -310,7 +400,7 @@ bool attempt_is(const struct attempt *attempt, struct id experiment, uint64_t tr
 void attempt_stop(struct attempt *attempt, int reason)
 {
     int none = ATTEMPT_GOES_ON;
-    if (reason == STOP_STALE)
+    if (reason == STOP_STALE || reason == STOP_ENDED)
         atomic_store(&attempt->stop, reason);
     else if (!atomic_compare_exchange_strong(&attempt->stop, &none, reason))
         return;
@@ -343,7 +433,7 @@ static int open_log(struct attempt *attempt)
     int code = make_directory(attempt, &err);
     if (!code)
         code = trial_directory_open_log(&attempt->log, text_get(&attempt->directory), attempt->trial.attempt,
-                                        &err);
+                                        attempt->gang.part.rank, &err);
     if (code < 0) {
         log_warn("output of a trial is not kept trial=%llu error=%s",
                  (unsigned long long)attempt->trial.number, err.text);
@@ -426,6 +516,7 @@ void attempt_end_stopped(struct attempt *attempt, double value)
 {
     switch (atomic_load(&attempt->stop)) {
     case STOP_STALE:
+    case STOP_ENDED:
     case ATTEMPT_LEAVING:
         attempt_end(attempt, OUTCOME_NONE, NAN, NULL);
         return;

@@ -12,6 +12,7 @@
 #include "core/trial.h"
 #include "core/wire.h"
 #include "worker/experiment.h"
+#include "worker/gang.h"
 #include "worker/handle.h"
 #include "worker/metric_names.h"
 #include "worker/ring.h"
@@ -40,6 +41,10 @@ struct attempt {
     size_t n_point, point_capacity;
     uint64_t origin;               /* the trial whose directory this one's begins as a copy of; 0: none */
     int64_t begun_ns, deadline_ns; /* INT64_MAX: no time limit */
+    struct gang gang;
+    bool has_agreed; /* the members have done something together, so they stop together: `agreed` says so.
+                        Function's thread */
+    int agreed;      /* the reason; GOES_ON: not yet */
 
     _Atomic bool is_active; /* between begin and end: reports are taken */
     _Atomic bool has_ended; /* the runner is through; `outcome` and so on are final */
@@ -76,11 +81,13 @@ int attempt_begin(struct attempt *attempt, struct experiment *experiment, const 
  * is none (a function without checkpoints, or workers that share no file system) it starts anew, and its log
  * says so. May take long. */
 void attempt_inherit(struct attempt *attempt);
+/* Its gang is whole: only now its time begins. */
+void attempt_set_clock(struct attempt *attempt, int64_t now_ns);
 /* After its end was taken: forgets it. */
 void attempt_forget(struct attempt *attempt);
 
 bool attempt_is(const struct attempt *attempt, struct id experiment, uint64_t trial, uint64_t number);
-/* Asks it to end. The first reason counts, but STOP_STALE overrules every other. */
+/* Asks it to end. The first reason counts, but STOP_STALE and STOP_ENDED overrule every other. */
 void attempt_stop(struct attempt *attempt, int reason);
 /* A report of metric `name` (borrowed, `size` bytes); a line without step counts by itself. For runners. */
 void attempt_report(struct attempt *attempt, int64_t step, const char *name, size_t size, double value);

@@ -11,8 +11,7 @@
 
 #include "core/spec.h"
 #include "core/text.h"
-
-#define N_OWN 11 /* variables that every program gets */
+#include "worker/runtime.h"
 
 static void free_list(char **list, size_t n)
 {
@@ -59,62 +58,105 @@ static int make_argv(struct command_line *line, const struct prova_trial *trial,
     return line->n_argv ? ERR_OK : err_set(err, ERR_INVALID, "the experiment has no command");
 }
 
-/* Is it one of those that the program gets its own value of, or none? */
-static bool is_own(const char *variable)
+static bool is_among(const char *variable, const char *const *names, size_t n)
 {
-    static const char *const names[] = {
-        "PROVA_PARAMS", "PROVA_TRIAL_DIR", "PROVA_TRIAL",   "PROVA_ATTEMPT",    "PROVA_BUDGET",
-        "PROVA_DONE",   "PROVA_SEED",      "PROVA_METRIC",  "PROVA_EXPERIMENT", "PROVA_EXPERIMENT_NAME",
-        "PROVA_DRIVER", "PROVA_ROLE",      "PROVA_ABLATED",
-    };
     size_t size = strcspn(variable, "=");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (strlen(names[i]) == size && !memcmp(names[i], variable, size))
             return true;
     }
     return false;
 }
 
-static int add(struct command_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Is it one of those that the program gets its own value of, or none? */
+static bool is_own(const char *variable)
+{
+    static const char *const names[] = {
+        "PROVA_PARAMS", "PROVA_TRIAL_DIR", "PROVA_TRIAL",      "PROVA_ATTEMPT",     "PROVA_BUDGET",
+        "PROVA_DONE",   "PROVA_SEED",      "PROVA_METRIC",     "PROVA_EXPERIMENT",  "PROVA_EXPERIMENT_NAME",
+        "PROVA_DRIVER", "PROVA_ROLE",      "PROVA_ABLATED",    "PROVA_RANK",        "PROVA_WORLD",
+        "PROVA_GANG",   "PROVA_ADDRESS",   "PROVA_LOCAL_RANK", "PROVA_LOCAL_WORLD", "PROVA_COORDINATOR",
+    };
+    return is_among(variable, names, sizeof names / sizeof *names);
+}
 
-static int add(struct command_line *line, const char *format, ...)
+/* What a runtime may set: what the worker itself was started with, by another launcher, is not of this gang.
+ */
+static bool is_of_gang(const char *variable)
+{
+    static const char *const names[] = {"RANK",        "WORLD_SIZE",  "LOCAL_RANK", "LOCAL_WORLD_SIZE",
+                                        "MASTER_ADDR", "MASTER_PORT", "TF_CONFIG"};
+    return is_among(variable, names, sizeof names / sizeof *names);
+}
+
+static int make_room(struct command_line *line)
+{
+    if (line->n_envp + 1 < line->envp_capacity)
+        return ERR_OK;
+    size_t capacity = line->envp_capacity ? 2 * line->envp_capacity : 64;
+    char **grown = realloc(line->envp, capacity * sizeof *grown);
+    if (!grown)
+        return ERR_NOMEM;
+    memset(grown + line->n_envp, 0, (capacity - line->n_envp) * sizeof *grown);
+    line->envp = grown;
+    line->envp_capacity = capacity;
+    return ERR_OK;
+}
+
+int command_line_add(struct command_line *line, const char *format, ...)
 {
     va_list args;
+    if (make_room(line))
+        return ERR_NOMEM;
     va_start(args, format);
     int size = vasprintf(&line->envp[line->n_envp], format, args);
     va_end(args);
-    if (size < 0)
+    if (size < 0) {
+        line->envp[line->n_envp] = NULL; /* which it says nothing of */
         return ERR_NOMEM;
+    }
     line->n_envp++;
     return ERR_OK;
 }
 
+static int add_gang(struct command_line *line, const struct prova_trial *trial)
+{
+    const struct handle_gang *gang = trial->gang;
+    const struct runtime_type *runtime = runtime_find(trial->spec->gang.runtime);
+    if (!gang)
+        return ERR_OK;
+    return command_line_add(line, "PROVA_RANK=%" PRIu64, gang->rank) ||
+                   command_line_add(line, "PROVA_WORLD=%" PRIu64, gang->world) ||
+                   command_line_add(line, "PROVA_LOCAL_RANK=%" PRIu64, gang->local_rank) ||
+                   command_line_add(line, "PROVA_LOCAL_WORLD=%" PRIu64, gang->local_world) ||
+                   command_line_add(line, "PROVA_GANG=%" PRIu64, gang->number) ||
+                   command_line_add(line, "PROVA_COORDINATOR=%s", gang->addresses[0]) ||
+                   (runtime->set_variables && runtime->set_variables(line, trial))
+               ? ERR_NOMEM
+               : ERR_OK;
+}
+
 static int make_envp(struct command_line *line, const struct prova_trial *trial, const char *directory)
 {
-    size_t n = 0;
-    while (environ[n])
-        n++;
-    line->envp = calloc(n + N_OWN + 1, sizeof *line->envp);
-    if (!line->envp)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_own(environ[i]) && add(line, "%s", environ[i]))
+    for (char **variable = environ; *variable; variable++) {
+        bool is_ours = is_own(*variable) || (trial->gang && is_of_gang(*variable));
+        if (!is_ours && command_line_add(line, "%s", *variable))
             return ERR_NOMEM;
     }
     struct text params = {0};
     space_write_json(&params, trial->spec->space, trial->point);
-    int failed = params.failed || add(line, "PROVA_PARAMS=%s", text_get(&params));
+    int failed = params.failed || command_line_add(line, "PROVA_PARAMS=%s", text_get(&params));
     text_fini(&params);
-    return failed || add(line, "PROVA_TRIAL_DIR=%s", directory) ||
-                   add(line, "PROVA_TRIAL=%" PRIu64, trial->number) ||
-                   add(line, "PROVA_ATTEMPT=%" PRIu64, trial->attempt) ||
-                   add(line, "PROVA_BUDGET=%" PRId64, trial->budget) ||
-                   add(line, "PROVA_DONE=%" PRId64, trial->done) ||
-                   add(line, "PROVA_SEED=%" PRIu64, trial->seed) ||
-                   add(line, "PROVA_EXPERIMENT=%s", trial->experiment_id) ||
-                   add(line, "PROVA_EXPERIMENT_NAME=%s", trial->experiment) ||
-                   add(line, "PROVA_METRIC=%s", trial->spec->metric.name) ||
-                   add(line, "PROVA_ABLATED=%s", trial->ablated)
+    return failed || command_line_add(line, "PROVA_TRIAL_DIR=%s", directory) ||
+                   command_line_add(line, "PROVA_TRIAL=%" PRIu64, trial->number) ||
+                   command_line_add(line, "PROVA_ATTEMPT=%" PRIu64, trial->attempt) ||
+                   command_line_add(line, "PROVA_BUDGET=%" PRId64, trial->budget) ||
+                   command_line_add(line, "PROVA_DONE=%" PRId64, trial->done) ||
+                   command_line_add(line, "PROVA_SEED=%" PRIu64, trial->seed) ||
+                   command_line_add(line, "PROVA_EXPERIMENT=%s", trial->experiment_id) ||
+                   command_line_add(line, "PROVA_EXPERIMENT_NAME=%s", trial->experiment) ||
+                   command_line_add(line, "PROVA_METRIC=%s", trial->spec->metric.name) ||
+                   command_line_add(line, "PROVA_ABLATED=%s", trial->ablated) || add_gang(line, trial)
                ? ERR_NOMEM
                : ERR_OK;
 }

@@ -6,6 +6,7 @@
 #include "worker/conversation.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +19,8 @@
 #define GREETING_NS   (2 * NS_PER_S)   /* not welcomed for so long: greets again */
 #define REGREET_NS    (50 * NS_PER_MS) /* greets no more often at the driver's word */
 #define WARN_ALONE_NS (5 * NS_PER_S)
-#define ANNOUNCE_NS   (50 * NS_PER_MS) /* an attempt that has not reported by then says that it runs */
+#define ANNOUNCE_NS   (50 * NS_PER_MS)  /* an attempt that has not reported by then says that it runs */
+#define JOIN_NS       (500 * NS_PER_MS) /* a member that was not told to start says again that it is ready */
 #define MAX_FRAMES    1000
 
 void conversation_end(struct conversation *c, int code, const char *text)
@@ -110,6 +112,8 @@ static void send_hold(struct conversation *c, const struct held *held, int64_t n
         .greeting = c->greeting,
         .origin = held->origin,
         .done = held->done,
+        .gang = held->gang,
+        .rank = held->rank,
     };
     (void)send_message(c, &message, now_ns); /* if it does not arrive, no WELCOME does, and it greets again */
 }
@@ -173,6 +177,22 @@ void conversation_send_leave(struct conversation *c, int64_t now_ns)
 {
     struct wire_message message = {.type = WIRE_LEAVE};
     (void)send_message(c, &message, now_ns); /* without a connection the driver learns it by the lease */
+}
+
+static void send_join(struct conversation *c, int64_t now_ns)
+{
+    const struct attempt *attempt = c->attempt;
+    struct wire_message message = {.type = WIRE_JOIN};
+    message.join = (struct wire_join){
+        .experiment = attempt->experiment->id,
+        .trial = attempt->trial.number,
+        .attempt = attempt->trial.attempt,
+        .gang = attempt->gang.part.number,
+        .host = wire_string(attempt->gang.host),
+        .port = attempt->gang.port,
+    };
+    c->joined_ns = now_ns;
+    (void)send_message(c, &message, now_ns); /* said again until it is answered */
 }
 
 /* Experiments */
@@ -252,32 +272,76 @@ static void on_welcome(struct conversation *c, const struct wire_welcome *messag
     for (size_t i = 0; i < c->outbox.n_frames; i++)
         (void)link_send(&c->link, &outbox_frame(&c->outbox, i)->message,
                         now_ns); /* kept until acknowledged */
+    if (c->is_gathering)
+        send_join(c, now_ns);
 }
 
-static void fill_page(struct page *page, const struct experiment *experiment,
-                      const struct wire_assign *message)
+/* What is to be known of it if it kills its process. */
+static void fill_page(struct page *page, const struct attempt *attempt)
 {
-    page->experiment = message->experiment;
+    const struct experiment *experiment = attempt->experiment;
+    page->experiment = experiment->id;
     size_t size = strnlen(experiment->name, sizeof page->name - 1);
     memcpy(page->name, experiment->name, size);
     page->name[size] = '\0';
-    page->trial = message->trial;
-    page->attempt = message->attempt;
-    page->budget = message->budget;
-    page->origin = message->origin;
-    page->done = message->done;
-    page->n_point = message->point.n <= PAGE_MAX_POINT ? message->point.n : 0;
+    page->trial = attempt->trial.number;
+    page->attempt = attempt->trial.attempt;
+    page->gang = attempt->gang.part.number;
+    page->rank = attempt->gang.part.rank;
+    page->budget = attempt->trial.budget;
+    page->origin = attempt->origin;
+    page->done = attempt->trial.done;
+    page->n_point = attempt->n_point <= PAGE_MAX_POINT ? attempt->n_point : 0;
     if (page->n_point > 0)
-        memcpy(page->point, message->point.values, page->n_point * sizeof *page->point);
+        memcpy(page->point, attempt->point, page->n_point * sizeof *page->point);
     (void)atomic_fetch_add(&page->n_begun, 1);
     atomic_store(&page->is_running, true);
+}
+
+/* The attempt is the main thread's to run. */
+static void hand_to_runner(struct conversation *c)
+{
+    fill_page(c->page, c->attempt);
+    c->is_assigned = true;
+    c->is_announced = false;
+    c->kill_ns = INT64_MAX;
+    c->pace_ns = 0;
+}
+
+/* A part in a gang: takes what it needs for that, and says so. */
+static void gather(struct conversation *c, const struct wire_assign *message, int64_t now_ns)
+{
+    struct err err = {0};
+    if (gang_prepare(&c->attempt->gang, message, c->setup.endpoint, &err)) {
+        attempt_end(c->attempt, OUTCOME_FAILED, (double)NAN, err.text);
+        return;
+    }
+    c->is_gathering = true;
+    send_join(c, now_ns);
+}
+
+static void on_start(struct conversation *c, const struct wire_start *message, int64_t now_ns)
+{
+    struct attempt *attempt = c->attempt;
+    struct err err = {0};
+    if (!c->is_gathering || !attempt_is(attempt, message->experiment, message->trial, message->attempt) ||
+        attempt->gang.part.number != message->gang)
+        return; /* a double */
+    c->is_gathering = false;
+    if (gang_begin(&attempt->gang, message, &err)) {
+        attempt_end(attempt, OUTCOME_FAILED, (double)NAN, err.text);
+        return;
+    }
+    attempt->trial.gang = &attempt->gang.part;
+    attempt_set_clock(attempt, now_ns);
+    hand_to_runner(c);
 }
 
 static void on_assign(struct conversation *c, const struct wire_assign *message, int64_t now_ns)
 {
     outbox_acknowledge(&c->outbox, message->acked);
-    if (outbox_find(&c->outbox, message->experiment, message->trial, message->attempt) || c->is_leaving ||
-        c->is_forsaken)
+    if (outbox_find(&c->outbox, message->experiment, message->trial, message->attempt, message->gang) ||
+        c->is_leaving || c->is_forsaken)
         return; /* a double; or somebody else will run it */
     struct experiment *experiment = find_experiment(c, message->experiment);
     if (c->is_busy || !experiment) {
@@ -290,32 +354,55 @@ static void on_assign(struct conversation *c, const struct wire_assign *message,
                              .budget = message->budget,
                              .point = message->point,
                              .origin = message->origin,
-                             .done = message->done};
+                             .done = message->done,
+                             .gang = message->gang,
+                             .rank = message->rank};
     struct err err = {0};
     if (outbox_hold(&c->outbox, &hold) || attempt_begin(c->attempt, experiment, message, now_ns, &err)) {
         conversation_end(c, ERR_NOMEM, err_string(ERR_NOMEM));
         return;
     }
-    fill_page(c->page, experiment, message);
-    c->is_busy = c->is_assigned = true;
-    c->is_announced = false;
-    c->kill_ns = INT64_MAX;
-    c->pace_ns = 0;
+    c->is_busy = true;
+    if (message->gang)
+        gather(c, message, now_ns);
+    else
+        hand_to_runner(c);
 }
 
-static void on_stop(struct conversation *c, const struct wire_stop *message)
+/* A function may be deaf; a command is killed by its runner. */
+static void arm_kill(struct conversation *c, int64_t now_ns)
 {
-    bool runs = c->is_busy && attempt_is(c->attempt, message->experiment, message->trial, message->attempt);
-    if (message->reason == STOP_STALE) {
-        progress_void(c, message->experiment, message->trial, message->attempt);
+    const struct spec *spec = c->attempt->trial.spec;
+    if (spec && spec->train.kind != TRAIN_COMMAND && c->kill_ns == INT64_MAX)
+        c->kill_ns = now_ns + (int64_t)(spec->train.grace_s * 1e9);
+}
+
+/* Asked to end before it has begun. */
+static void stop_gathering(struct conversation *c)
+{
+    c->is_gathering = false;
+    attempt_end_stopped(c->attempt, (double)NAN);
+}
+
+static void on_stop(struct conversation *c, const struct wire_stop *message, int64_t now_ns)
+{
+    uint64_t gang = c->attempt->gang.part.number;
+    bool runs = c->is_busy && attempt_is(c->attempt, message->experiment, message->trial, message->attempt) &&
+                (!message->gang || message->gang == gang);
+    if (message->reason == STOP_STALE)
+        progress_void(c, message->experiment, message->trial, message->attempt, message->gang);
+    if (message->reason == STOP_STALE || message->reason == STOP_ENDED)
         c->owes_heartbeat = true;
-    }
     if (!runs)
         return; /* it has ended, and its end is on the way */
-    bool is_known = message->reason >= STOP_EARLY && message->reason <= STOP_STALE;
+    bool is_known = message->reason >= STOP_EARLY && message->reason <= STOP_ENDED;
     attempt_stop(c->attempt, is_known ? (int)message->reason : STOP_EARLY);
     if (message->reason == STOP_STALE)
         ring_close(c->attempt->ring);
+    if (c->is_gathering)
+        stop_gathering(c);
+    else if (gang) /* it may wait for a member that has gone */
+        arm_kill(c, now_ns);
 }
 
 static void on_bye(struct conversation *c, const struct wire_bye *message, int64_t now_ns)
@@ -359,8 +446,11 @@ static void handle(struct conversation *c, const struct wire_message *message, i
     case WIRE_ASSIGN:
         on_assign(c, &message->assign, now_ns);
         break;
+    case WIRE_START:
+        on_start(c, &message->start, now_ns);
+        break;
     case WIRE_STOP:
-        on_stop(c, &message->stop);
+        on_stop(c, &message->stop, now_ns);
         break;
     case WIRE_ACK:
         outbox_acknowledge(&c->outbox, message->ack.seq);
@@ -441,17 +531,30 @@ static int64_t tick_welcomed(struct conversation *c, int64_t now_ns)
     return c->link.last_sent_ns + c->heartbeat_ns;
 }
 
-/* A function may be deaf; a command is killed by its runner. */
-static void arm_kill(struct conversation *c, int64_t now_ns)
+/* What runs on though it was told to end is to be ended with its process. */
+static void forsake_deaf(struct conversation *c, int64_t now_ns)
 {
-    const struct spec *spec = c->attempt->trial.spec;
-    if (spec && spec->train.kind != TRAIN_COMMAND && c->kill_ns == INT64_MAX)
-        c->kill_ns = now_ns + (int64_t)(spec->train.grace_s * 1e9);
+    int reason = atomic_load(&c->attempt->stop);
+    if (now_ns < c->kill_ns || c->is_forsaken)
+        return;
+    if (reason == ATTEMPT_OUT_OF_TIME)
+        progress_forsake(c, now_ns);
+    else if (c->attempt->gang.part.number && (reason == STOP_STALE || reason == STOP_ENDED))
+        progress_abandon(c);
+}
+
+static int64_t tick_gathering(struct conversation *c, int64_t now_ns)
+{
+    if (c->is_welcomed && now_ns - c->joined_ns >= JOIN_NS)
+        send_join(c, now_ns);
+    return c->is_welcomed ? c->joined_ns + JOIN_NS : INT64_MAX;
 }
 
 static int64_t tick_attempt(struct conversation *c, int64_t now_ns)
 {
     struct attempt *attempt = c->attempt;
+    if (c->is_gathering)
+        return tick_gathering(c, now_ns);
     if (now_ns >= attempt->deadline_ns) {
         attempt->deadline_ns = INT64_MAX;
         attempt_stop(attempt, ATTEMPT_OUT_OF_TIME);
@@ -462,8 +565,7 @@ static int64_t tick_attempt(struct conversation *c, int64_t now_ns)
         progress_announce(c, now_ns);
         announce_ns = INT64_MAX;
     }
-    if (now_ns >= c->kill_ns && atomic_load(&attempt->stop) == ATTEMPT_OUT_OF_TIME && !c->is_forsaken)
-        progress_forsake(c, now_ns);
+    forsake_deaf(c, now_ns);
     int64_t kill_ns = c->kill_ns > now_ns ? c->kill_ns : INT64_MAX;
     return clock_min(clock_min(attempt->deadline_ns, announce_ns), kill_ns);
 }

@@ -44,6 +44,8 @@ struct conversation {
 
     bool is_busy;      /* an attempt was assigned and its end is not yet taken */
     bool is_assigned;  /* ... and nobody has begun to run it */
+    bool is_gathering; /* ... and its gang has not begun; it is not assigned then */
+    int64_t joined_ns; /* when it said that it was ready, last */
     bool is_announced; /* ... and the driver has heard of it */
     bool is_forsaken;  /* ... and the driver was told its end, though its function runs on */
     int64_t kill_ns;   /* when a function that was asked to end counts as deaf; INT64_MAX: never */

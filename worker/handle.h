@@ -10,7 +10,7 @@
  *
  * Values are minimal and C; the SDK's functions (sdk/trial.c) add the checks and the messages. */
 
-#define HANDLE_VERSION 2 /* raised whenever this file changes */
+#define HANDLE_VERSION 3 /* raised whenever this file changes */
 
 struct prova_trial;
 
@@ -28,6 +28,19 @@ struct handle_ops {
      * needs none costs none. Lives as long as the trial. NULL if it cannot be made: the trial has then
      * failed. Any thread. */
     const char *(*directory)(struct prova_trial *trial);
+    /* What all members of a gang do together, in the same order; without a gang, nothing. Non-zero, and the
+     * trial has failed, if it cannot be done. The thread that runs the function. */
+    int (*allreduce_sum)(struct prova_trial *trial, double *x, size_t n);
+    int (*broadcast)(struct prova_trial *trial, void *data, size_t size);
+    int (*barrier)(struct prova_trial *trial);
+};
+
+/* A place in a gang. */
+struct handle_gang {
+    uint64_t number; /* of the gang: another one in each attempt */
+    uint64_t rank, world;
+    uint64_t local_rank, local_world; /* among those on this host */
+    const char *const *addresses;     /* [world] host:port by rank; the first is the coordinator */
 };
 
 struct spec;
@@ -37,12 +50,13 @@ struct prova_trial {
     const struct spec *spec; /* with its space; NULL only for a trial of another libprova version */
     const double *point;     /* [spec->space->n_params] */
     uint64_t number, attempt;
-    uint64_t seed;             /* spec_trial_seed */
-    int64_t budget;            /* 0: none */
-    int64_t done;              /* units used by earlier attempts of a resumed trial */
-    const char *experiment;    /* its name */
-    const char *experiment_id; /* UUID as text */
-    const char *ablated;       /* spec_write_ablated; "": nothing */
+    uint64_t seed;                  /* spec_trial_seed */
+    int64_t budget;                 /* 0: none */
+    int64_t done;                   /* units used by earlier attempts of a resumed trial */
+    const char *experiment;         /* its name */
+    const char *experiment_id;      /* UUID as text */
+    const char *ablated;            /* spec_write_ablated; "": nothing */
+    const struct handle_gang *gang; /* NULL: it runs on this worker alone */
 };
 
 #endif

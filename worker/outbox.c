@@ -97,6 +97,8 @@ int outbox_hold(struct outbox *outbox, const struct wire_hold *hold)
         .experiment = hold->experiment,
         .trial = hold->trial,
         .attempt = hold->attempt,
+        .gang = hold->gang,
+        .rank = hold->rank,
         .budget = hold->budget,
         .origin = hold->origin,
         .done = hold->done,
@@ -167,11 +169,13 @@ void outbox_acknowledge(struct outbox *outbox, uint64_t seq)
     drop_acknowledged(outbox, outbox->n_frames > 0 ? outbox_frame(outbox, 0)->seq - 1 : UINT64_MAX);
 }
 
-struct held *outbox_find(const struct outbox *outbox, struct id experiment, uint64_t trial, uint64_t attempt)
+struct held *outbox_find(const struct outbox *outbox, struct id experiment, uint64_t trial, uint64_t attempt,
+                         uint64_t gang)
 {
     for (size_t i = outbox->n_held; i-- > 0;) {
         struct held *held = outbox_held(outbox, i);
-        if (held->trial == trial && held->attempt == attempt && id_equal(held->experiment, experiment))
+        if (held->trial == trial && held->attempt == attempt && (!gang || held->gang == gang) &&
+            id_equal(held->experiment, experiment))
             return held;
     }
     return NULL;

@@ -19,7 +19,7 @@
 /* An attempt of which something is held: what HOLD says. */
 struct held {
     struct id experiment;
-    uint64_t trial, attempt;
+    uint64_t trial, attempt, gang, rank;
     int64_t budget, done;
     uint64_t origin;
     double *point; /* [n_point] */
@@ -54,8 +54,9 @@ int outbox_add(struct outbox_frame **frame, struct outbox *outbox, uint64_t seq,
 int outbox_replace(struct outbox *outbox, struct outbox_frame *frame, const void *data, size_t size);
 /* Everything up to seq is safe. */
 void outbox_acknowledge(struct outbox *outbox, uint64_t seq);
-/* What is held of that attempt; NULL: nothing. Lends. */
-struct held *outbox_find(const struct outbox *outbox, struct id experiment, uint64_t trial, uint64_t attempt);
+/* What is held of that attempt (gang 0: by whatever gang); NULL: nothing. Lends. */
+struct held *outbox_find(const struct outbox *outbox, struct id experiment, uint64_t trial, uint64_t attempt,
+                         uint64_t gang);
 /* The i-th from the oldest, i < n_held or n_frames. */
 struct held *outbox_held(const struct outbox *outbox, size_t i);
 struct outbox_frame *outbox_frame(const struct outbox *outbox, size_t i);

@@ -25,7 +25,7 @@ struct page {
     _Atomic bool is_running;   /* an attempt is under way, and what follows describes it */
     struct id experiment;
     char name[256]; /* of the experiment */
-    uint64_t trial, attempt;
+    uint64_t trial, attempt, gang, rank;
     int64_t budget, done;
     uint64_t origin;
     size_t n_point;

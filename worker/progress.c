@@ -68,6 +68,7 @@ static struct wire_message progress_of(const struct attempt *attempt)
     message.progress.experiment = attempt->experiment->id;
     message.progress.trial = attempt->trial.number;
     message.progress.attempt = attempt->trial.attempt;
+    message.progress.gang = attempt->gang.part.number;
     message.progress.value = (double)NAN;
     message.progress.text = message.progress.log = wire_string("");
     return message;
@@ -106,7 +107,7 @@ static void forget_attempt(struct conversation *c, int64_t now_ns)
 void conversation_write(struct conversation *c, int64_t now_ns)
 {
     struct attempt *attempt = c->attempt;
-    if (!c->is_busy || c->is_assigned || c->over.code)
+    if (!c->is_busy || c->is_assigned || c->is_gathering || c->over.code)
         return;
     bool has_ended =
         atomic_load(&attempt->has_ended); /* before the ring, so that its last report is in time */
@@ -134,6 +135,14 @@ void progress_announce(struct conversation *c, int64_t now_ns)
     (void)keep_and_send(c, &message, now_ns); /* a failure has ended the conversation */
 }
 
+void progress_abandon(struct conversation *c)
+{
+    ring_close(c->attempt->ring);
+    outbox_release(&c->outbox);
+    atomic_store(&c->page->is_running, false);
+    c->is_forsaken = true;
+}
+
 void progress_forsake(struct conversation *c, int64_t now_ns)
 {
     struct text text = {0};
@@ -143,24 +152,22 @@ void progress_forsake(struct conversation *c, int64_t now_ns)
     message.progress.outcome = OUTCOME_FAILED;
     message.progress.text = wire_string(text_get(&text));
     message.progress.log = wire_string(attempt_log_path(c->attempt));
-    if (!keep_and_send(c, &message, now_ns)) {
-        ring_close(c->attempt->ring);
-        outbox_release(&c->outbox);
-        atomic_store(&c->page->is_running, false);
-        c->is_forsaken = true;
-    }
+    if (!keep_and_send(c, &message, now_ns))
+        progress_abandon(c);
     text_fini(&text);
 }
 
-void progress_void(struct conversation *c, struct id experiment, uint64_t trial, uint64_t attempt)
+void progress_void(struct conversation *c, struct id experiment, uint64_t trial, uint64_t attempt,
+                   uint64_t gang)
 {
-    const struct held *held = outbox_find(&c->outbox, experiment, trial, attempt);
+    const struct held *held = outbox_find(&c->outbox, experiment, trial, attempt, gang);
     if (!held)
         return;
     struct wire_message message = {.type = WIRE_PROGRESS};
     message.progress = (struct wire_progress){.experiment = experiment,
                                               .trial = trial,
                                               .attempt = attempt,
+                                              .gang = held->gang,
                                               .outcome = OUTCOME_STOPPED,
                                               .value = (double)NAN,
                                               .text = wire_string(""),
@@ -201,11 +208,12 @@ static int complete_log(struct text *log, const struct conversation *c, const ch
     const struct page *page = c->page;
     struct text directory = {0};
     trial_directory_path(&directory, c->attempt->base, page->name, page->experiment, page->trial);
-    trial_directory_log_path(log, text_get(&directory), page->attempt);
+    trial_directory_log_path(log, text_get(&directory), page->attempt, page->rank);
     int fd = ERR_NOT_FOUND;
     if (n > 0 || !access(text_get(log), F_OK)) {
         int code = trial_directory_make(text_get(&directory), err);
-        fd = code ? code : trial_directory_open_log(log, text_get(&directory), page->attempt, err);
+        fd =
+            code ? code : trial_directory_open_log(log, text_get(&directory), page->attempt, page->rank, err);
     }
     if (fd < 0)
         text_clear(log);
@@ -242,7 +250,9 @@ int conversation_confess(struct conversation *c, struct err *err)
                              .budget = page->budget,
                              .point = {.n = page->n_point, .values = page->point},
                              .origin = page->origin,
-                             .done = page->done};
+                             .done = page->done,
+                             .gang = page->gang,
+                             .rank = page->rank};
     if (outbox_hold(&c->outbox, &hold))
         return err_set(err, ERR_NOMEM, "%s", err_string(ERR_NOMEM));
     struct text text = {0}, log = {0};
@@ -252,6 +262,7 @@ int conversation_confess(struct conversation *c, struct err *err)
     message.progress = (struct wire_progress){.experiment = page->experiment,
                                               .trial = page->trial,
                                               .attempt = page->attempt,
+                                              .gang = page->gang,
                                               .outcome = OUTCOME_LOST,
                                               .value = (double)NAN,
                                               .text = wire_string(text_get(&text)),

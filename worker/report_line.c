@@ -97,3 +97,11 @@ int report_line_format(char *text, size_t capacity, int64_t step, const char *na
                            : snprintf(text, capacity, "step=%" PRId64 " %s=%s\n", step, name, number);
     return written < 0 || (size_t)written >= capacity ? ERR_INVALID : written;
 }
+
+int report_line_fifo(char *path, size_t capacity, const char *directory, const char *rank)
+{
+    bool has_rank = rank && *rank && strcmp(rank, "0") != 0;
+    int size = snprintf(path, capacity, "%s/%s%s%s", directory, REPORT_LINE_FIFO, has_rank ? "-" : "",
+                        has_rank ? rank : "");
+    return size >= 0 && (size_t)size < capacity ? 0 : ERR_INVALID;
+}

@@ -9,7 +9,7 @@
  * and what is written to the FIFO `.reports` in its trial's directory. */
 
 #define REPORT_LINE_PREFIX "prova:"
-#define REPORT_LINE_FIFO   ".reports" /* in $PROVA_TRIAL_DIR */
+#define REPORT_LINE_FIFO   ".reports" /* in $PROVA_TRIAL_DIR; of rank 3 of a gang ".reports-3" */
 #define REPORT_LINE_PAIRS  64         /* values in one line */
 #define REPORT_LINE_NAME   128        /* characters of a metric's name */
 
@@ -30,6 +30,10 @@ struct report_line {
  * is a point in every locale. Returns 0, or ERR_INVALID for anything else than pairs name=number (a `step`
  * must be a whole number from 0 to 2^53) or for no value at all. Allocates nothing. */
 int report_line_parse(struct report_line *line, const char *text, size_t size);
+
+/* The path of the FIFO; `rank` as in $PROVA_RANK: NULL, "" and "0" are no different. Returns 0 or ERR_INVALID
+ * if it does not fit. */
+int report_line_fifo(char *path, size_t capacity, const char *directory, const char *rank);
 
 /* Is it a line of this kind? *rest is what follows the prefix. */
 bool report_line_has_prefix(const char **rest, const char *text);

@@ -3,20 +3,17 @@
 
 #include <math.h>
 
+#include "worker/runtime.h"
+
 static void end_failed(struct attempt *attempt, const char *text)
 {
     attempt_end(attempt, OUTCOME_FAILED, (double)NAN, text);
 }
 
-void run_attempt(struct attempt *attempt, const struct worker_setup *setup, struct page *page)
+static void run_by_kind(struct attempt *attempt, const struct worker_setup *setup, struct page *page)
 {
     struct err err = {0};
     worker_train_fn *function = NULL;
-    if (attempt->failure.size > 0) { /* it could not begin */
-        end_failed(attempt, text_get(&attempt->failure));
-        return;
-    }
-    attempt_inherit(attempt);
     switch (attempt->experiment->spec->train.kind) {
     case TRAIN_COMMAND:
         run_command(attempt, page);
@@ -35,5 +32,28 @@ void run_attempt(struct attempt *attempt, const struct worker_setup *setup, stru
             end_failed(attempt,
                        "its training function is part of a program, and this worker is not that program");
         return;
+    }
+}
+
+void run_attempt(struct attempt *attempt, const struct worker_setup *setup, struct page *page)
+{
+    struct err err = {0};
+    const struct runtime_type *runtime =
+        attempt->trial.gang ? runtime_find(attempt->experiment->spec->gang.runtime) : NULL;
+    bool enters = runtime && runtime->enter;
+    if (attempt->failure.size > 0) { /* it could not begin */
+        end_failed(attempt, text_get(&attempt->failure));
+        return;
+    }
+    /* Of a gang's members on one host one is enough; where they meet before they begin it is in time for all.
+     */
+    if (attempt->gang.part.local_rank == 0)
+        attempt_inherit(attempt);
+    if (enters && runtime->enter(&attempt->trial, &err)) {
+        end_failed(attempt, err.text);
+    } else {
+        run_by_kind(attempt, setup, page);
+        if (enters) /* the attempt has ended, and is not to be looked at any more */
+            runtime->leave();
     }
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,6 +29,7 @@
 #include "worker/tail.h"
 
 #define LAST_WORDS_NS (100 * NS_PER_MS)
+#define ENDED_NS      (1 * NS_PER_S) /* what a member of a gang has left when rank 0 has ended */
 #define TAIL_KEPT     4096
 #define READ_SIZE     65536
 
@@ -43,6 +45,7 @@ struct run {
     struct text strange; /* the first report that was not understood */
     int sent;            /* the last signal that it was sent, SIGTERM or SIGKILL; 0: none */
     int64_t kill_ns;     /* when SIGKILL follows */
+    int64_t term_ns;     /* when SIGTERM is due; INT64_MAX: it is not */
     int status;          /* as of waitpid */
 };
 
@@ -143,8 +146,13 @@ static bool read_fifo(struct run *run)
 /* Opened for reading and writing, so that it has no end when the last writer closes it. */
 static void open_fifo(struct run *run, const char *directory)
 {
-    text_printf(&run->fifo_path, "%s/%s", directory, REPORT_LINE_FIFO);
-    const char *path = text_get(&run->fifo_path);
+    char rank[24], path[PATH_MAX];
+    (void)snprintf(rank, sizeof rank, "%" PRIu64, run->attempt->gang.part.rank);
+    if (report_line_fifo(path, sizeof path, directory, rank)) {
+        log_warn("'prova report' will not work in this trial: its path is too long path=%s", directory);
+        return;
+    }
+    text_append(&run->fifo_path, path);
     (void)unlink(path); /* of an attempt that was killed: what is in it is not of this one */
     if (!mkfifo(path, 0666))
         run->fifo_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -158,7 +166,13 @@ static void send_signal(struct run *run, int signal)
 {
     process_signal(&run->process, signal);
     run->sent = signal;
-    run->kill_ns = INT64_MAX;
+    run->kill_ns = run->term_ns = INT64_MAX;
+}
+
+static void terminate(struct run *run)
+{
+    send_signal(run, SIGTERM);
+    run->kill_ns = clock_now_ns() + (int64_t)(run->attempt->experiment->spec->train.grace_s * 1e9);
 }
 
 static void obey_stop(struct run *run)
@@ -170,11 +184,12 @@ static void obey_stop(struct run *run)
     if (reason == ATTEMPT_GOES_ON)
         return;
     atomic_store(&attempt->told, reason);
-    if (reason == STOP_STALE) { /* it may run elsewhere already, in the same directory */
+    if (reason == STOP_ENDED && !run->sent) { /* it may be about to end, as rank 0 has */
+        run->term_ns = clock_now_ns() + ENDED_NS;
+    } else if (reason == STOP_STALE) { /* it may run elsewhere already, in the same directory */
         send_signal(run, SIGKILL);
     } else if (!run->sent) {
-        send_signal(run, SIGTERM);
-        run->kill_ns = clock_now_ns() + (int64_t)(attempt->experiment->spec->train.grace_s * 1e9);
+        terminate(run);
     }
 }
 
@@ -193,9 +208,11 @@ static void watch_process(struct run *run)
     struct pollfd fds[4];
     bool has_ended = false;
     while (!has_ended) {
-        int n = wait_for_news(run, fds, run->kill_ns);
+        int n = wait_for_news(run, fds, clock_min(run->kill_ns, run->term_ns));
         if (clock_now_ns() >= run->kill_ns)
             send_signal(run, SIGKILL);
+        if (clock_now_ns() >= run->term_ns)
+            terminate(run);
         if (n <= 0)
             continue;
         if (fds[0].revents)
@@ -327,7 +344,7 @@ void run_command(struct attempt *attempt, struct page *page)
         goto fail;
     run->attempt = attempt;
     run->fifo_fd = -1;
-    run->kill_ns = INT64_MAX;
+    run->kill_ns = run->term_ns = INT64_MAX;
     run->buffer = malloc(READ_SIZE);
     code = lines_init(&run->output) || lines_init(&run->reports) || !run->buffer
                ? err_set(&err, ERR_NOMEM, "%s", err_string(ERR_NOMEM))

@@ -43,15 +43,19 @@ int trial_directory_make(const char *path, struct err *err)
     return make_one(copy, err);
 }
 
-void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt)
+void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt, uint64_t rank)
 {
-    text_printf(path, "%s/output-%" PRIu64 ".log", directory, attempt);
+    text_printf(path, "%s/output-%" PRIu64, directory, attempt);
+    if (rank > 0) /* the members of a gang may share the directory */
+        text_printf(path, "-rank%" PRIu64, rank);
+    text_append(path, ".log");
 }
 
-int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, struct err *err)
+int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, uint64_t rank,
+                             struct err *err)
 {
     text_clear(path);
-    trial_directory_log_path(path, directory, attempt);
+    trial_directory_log_path(path, directory, attempt, rank);
     if (path->failed)
         return err_set(err, ERR_NOMEM, "%s", err_string(ERR_NOMEM));
     int fd = open(text_get(path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);

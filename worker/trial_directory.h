@@ -14,9 +14,10 @@ void trial_directory_path(struct text *path, const char *base, const char *name,
 /* Makes it and everything above it; no error if it is there. */
 int trial_directory_make(const char *path, struct err *err);
 /* The log of an attempt in it. */
-void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt);
+void trial_directory_log_path(struct text *path, const char *directory, uint64_t attempt, uint64_t rank);
 /* Opens it at its end, for reading and writing (not O_APPEND, which splice refuses); a descriptor, or ERR_IO
  * with a text. *path gets its name. */
-int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, struct err *err);
+int trial_directory_open_log(struct text *path, const char *directory, uint64_t attempt, uint64_t rank,
+                             struct err *err);
 
 #endif

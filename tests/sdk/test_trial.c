@@ -50,7 +50,12 @@ static const char *directory(struct prova_trial *trial)
     return "/tmp/trial";
 }
 
-static const struct handle_ops ops = {HANDLE_VERSION, report, finish, record_failure, stopped, directory};
+static const struct handle_ops ops = {.version = HANDLE_VERSION,
+                                      .report = report,
+                                      .finish = finish,
+                                      .fail = record_failure,
+                                      .stopped = stopped,
+                                      .directory = directory};
 static const char sweep[] = "parameters:\n"
                             "  lr: {min: 0.001, max: 1.0}\n"
                             "  hidden: {min: 8, max: 256}\n"
@@ -256,11 +261,35 @@ START_TEST(version_and_codes_have_texts)
 }
 END_TEST
 
+START_TEST(the_shards_of_all_ranks_are_everything_once)
+{
+    for (uint64_t world = 1; world <= 9; world++)
+        for (int64_t n = 0; n <= 40; n++) {
+            int64_t next = 0, least = n, most = 0;
+            for (uint64_t rank = 0; rank < world; rank++) {
+                struct handle_gang gang = {.number = 1, .rank = rank, .world = world};
+                prova_trial part = {.ops = &ops, .gang = world > 1 ? &gang : NULL};
+                int64_t first, count;
+                prova_shard(&part, n, &first, &count);
+                ck_assert_int_eq(first, next);
+                next = first + count;
+                least = count < least ? count : least;
+                most = count > most ? count : most;
+                ck_assert_int_eq(prova_rank(&part), (int)rank);
+                ck_assert_int_eq(prova_world(&part), (int)world);
+            }
+            ck_assert_int_eq(next, n);
+            ck_assert_int_le(most - least, 1);
+        }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("trial");
     TCase *tc = tcase_create("trial");
     tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, the_shards_of_all_ranks_are_everything_once);
     tcase_add_test(tc, numbers_convert_where_they_can);
     tcase_add_test(tc, every_value_has_a_text);
     tcase_add_test(tc, the_next_trial_has_texts_of_its_own);

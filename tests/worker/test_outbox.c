@@ -46,7 +46,7 @@ START_TEST(an_attempt_is_held_while_it_runs_and_until_its_last_frame_is_safe)
     add(1, false);
     outbox_acknowledge(&outbox, 1);
     ck_assert_uint_eq(outbox.n_frames, 0);
-    ck_assert_ptr_nonnull(outbox_find(&outbox, experiment, 1, 1)); /* it runs */
+    ck_assert_ptr_nonnull(outbox_find(&outbox, experiment, 1, 1, 0)); /* it runs */
     add(2, true);
     outbox_release(&outbox);
     ck_assert_uint_eq(outbox.n_held, 1);
@@ -73,8 +73,8 @@ START_TEST(what_is_held_is_what_was_assigned)
     ck_assert_int_eq(held->budget, 9);
     ck_assert_uint_eq(held->n_point, 1);
     ck_assert(held->point[0] == 7);
-    ck_assert_ptr_null(outbox_find(&outbox, experiment, 7, 2));
-    ck_assert_ptr_null(outbox_find(&outbox, (struct id){{2}}, 7, 1));
+    ck_assert_ptr_null(outbox_find(&outbox, experiment, 7, 2, 0));
+    ck_assert_ptr_null(outbox_find(&outbox, (struct id){{2}}, 7, 1, 0));
 }
 END_TEST
 

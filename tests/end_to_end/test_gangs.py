@@ -1,0 +1,148 @@
+"""Trials on several workers: found by each other, repeated whole, ended together."""
+
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import unittest
+
+from harness import Case
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "distributed"
+
+# Each rank adds its number over a connection to rank 0, which listens at the port that its worker holds.
+SUM = """\
+import os, socket, sys, time
+rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+place = (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+if rank == 0:
+    server = socket.create_server(("", place[1]))
+    total = 0
+    for _ in range(world - 1):
+        total += int(server.accept()[0].makefile().readline())
+    print(f"prova: step=1 loss={total}")
+else:
+    while True:
+        try:
+            link = socket.create_connection(place)
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+    link.sendall(f"{rank}\\n".encode())
+    print(f"prova: step=1 loss={rank} side={rank * 10}")
+"""
+
+GANG = """\
+name: gang
+train: {{command: [{python}, ./sum.py], grace_s: 2}}
+metric: {{name: loss}}
+parameters: {{x: {{min: 0.0, max: 1.0}}}}
+limits: {{trials: 3}}
+seed: 1
+"""
+
+
+class Gangs(Case):
+    def gang(self, lines: str, program: str = SUM) -> None:
+        self.write("sum.py", program)
+        self.write("sweep.yaml", GANG.format(python=sys.executable) + lines)
+
+    def rows(self, query: str) -> list:
+        with sqlite3.connect(self.dir / "prova.db") as database:
+            return database.execute(query).fetchall()
+
+    def test_the_ranks_of_a_gang_find_each_other(self):
+        self.gang("workers_per_trial: 4\nworkers: 8\n")
+        result = json.loads(self.prova("run", "sweep.yaml", "--json").stdout)
+        self.assertEqual(result["counts"]["COMPLETED"], 3)
+        self.assertEqual(result["best"]["value"], 1 + 2 + 3)
+        self.assertEqual(
+            {name for (name,) in self.rows("SELECT name FROM metrics")},
+            {"loss"} | {f"rank{k}/{name}" for k in (1, 2, 3) for name in ("loss", "side")},
+        )
+
+    def test_a_run_with_too_few_workers_says_so_before_it_starts(self):
+        self.gang("workers_per_trial: 4\n")
+        text = self.prova("run", "sweep.yaml", "--workers", "3", status=2).stderr
+        self.assertIn("a trial needs 4 workers at once", text)
+
+    def test_context_distributed_is_one_trial_with_these_values(self):
+        self.gang("context: distributed\ndistributed: {workers: 3, parameters: {x: 0.5}}\n")
+        result = json.loads(self.prova("run", "sweep.yaml", "--json").stdout)
+        self.assertEqual((result["counts"]["COMPLETED"], result["best"]["params"]), (1, {"x": 0.5}))
+
+    def test_a_gang_that_loses_a_rank_is_repeated_with_another_number(self):
+        program = (
+            "import os, signal, time\n"
+            "open(f'seen-{os.environ[\"PROVA_ATTEMPT\"]}-{os.environ[\"RANK\"]}', 'w').write(os.environ['PROVA_GANG'])\n"
+            "if os.environ['PROVA_ATTEMPT'] == '1':\n"
+            "    if os.environ['RANK'] == '2':\n"
+            "        while not all(os.path.exists(f'seen-1-{k}') for k in range(3)): time.sleep(0.01)\n"
+            "        os.kill(os.getpid(), signal.SIGKILL)\n"
+            "    time.sleep(600)\n"
+            "print('prova: step=1 loss=0.5')\n"
+        )
+        self.gang("context: distributed\ndistributed: {workers: 3}\nretries: 1\n", program)
+        self.prova("run", "sweep.yaml")
+        gangs = [{(self.dir / f"seen-{a}-{k}").read_text() for k in range(3)} for a in (1, 2)]
+        self.assertEqual([len(gang) for gang in gangs], [1, 1])
+        self.assertGreater(int(min(gangs[1])), int(min(gangs[0])))
+        lost = [text for kind, text in self.rows("SELECT kind, text FROM events") if kind == "attempt lost"]
+        self.assertEqual(len(lost), 1)
+        self.assertRegex(lost[0], "^rank 2 on .*: killed by signal 9")
+        self.assertIn("rank 2 on", self.prova("show", "gang").stdout)
+
+    def test_who_does_not_end_is_ended_with_rank_0(self):
+        program = (
+            "import os, time\n"
+            "if os.environ['PROVA_RANK'] != '0': time.sleep(600)\n"
+            "print('prova: step=1 loss=0.5')\n"
+        )
+        self.gang("workers_per_trial: 2\n", program)
+        self.assertIn("3 trials", self.prova("run", "sweep.yaml").stderr)
+
+    def test_tf_config_names_chief_workers_and_servers(self):
+        program = (
+            "import json, os\n"
+            "config = json.loads(os.environ['TF_CONFIG'])\n"
+            "json.dump(config, open('config-' + os.environ['PROVA_RANK'], 'w'))\n"
+            "print('prova: step=1 loss=0.5')\n"
+        )
+        self.gang(
+            "context: distributed\ndistributed: {workers: 5, runtime: tensorflow, parameter_servers: 2}\n", program
+        )
+        self.prova("run", "sweep.yaml")
+        paths = sorted(self.dir.glob("config-*"))
+        configs = [json.loads(path.read_text()) for path in paths]
+        self.assertTrue(all(config["cluster"] == configs[0]["cluster"] for config in configs))
+        sizes = {name: len(addresses) for name, addresses in configs[0]["cluster"].items()}
+        self.assertEqual(sizes, {"chief": 1, "worker": 2, "ps": 2})
+        tasks = {path.name: (c["task"]["type"], c["task"]["index"]) for path, c in zip(paths, configs)}
+        expected = [("chief", 0), ("worker", 0), ("worker", 1), ("ps", 0), ("ps", 1)]
+        for rank, task in enumerate(expected):
+            # Who had not written its own when rank 0 ended was ended with it.
+            self.assertEqual(tasks.get(f"config-{rank}", task), task)
+        self.assertIn("config-0", tasks)
+
+    def test_the_example_with_tf_config(self):
+        result = json.loads(self.prova("run", str(EXAMPLES / "tf_config.yaml"), "--json").stdout)
+        self.assertAlmostEqual(result["best"]["value"], 2 / 3, delta=0.01)
+
+    def test_the_example_with_pytorch(self):
+        probe = subprocess.run(
+            ["python3", "-c", "import torch.distributed as d; raise SystemExit(not d.is_available())"],
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        if probe.returncode:
+            self.skipTest("PyTorch is not installed for python3 (Debian: python3-torch)")
+        result = json.loads(self.prova("run", str(EXAMPLES / "ddp.yaml"), "--json").stdout)
+        self.assertEqual(result["counts"]["COMPLETED"], 3)
+        self.assertLess(result["best"]["value"], 0.1)
+
+
+if __name__ == "__main__":
+    unittest.main()
