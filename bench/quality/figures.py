@@ -22,12 +22,11 @@ class Figures:
         for searcher, problem in sorted({key[:2] for one in results for key in one.by_key}):
             if problem in {one.name for one in problems}:
                 self.runs[searcher, problem] = self.local(searcher, problem, results)
-        for searcher, by_problem in (recorded or {}).get("regrets", {}).items():
-            for problem, by_seed in by_problem.items():
-                if len(by_seed) > len(self.runs.get((searcher, problem), {})):
-                    self.runs[searcher, problem] = {int(seed): {int(at): regret for at, regret in run.items()}
-                                                    for seed, run in by_seed.items()}
-                    self.recorded_used = True
+        for (searcher, problem), runs in unpack(recorded).items():
+            known = problem in {one.name for one in problems}
+            if known and len(runs) > len(self.runs.get((searcher, problem), {})):
+                self.runs[searcher, problem] = runs
+                self.recorded_used = True
 
     def local(self, searcher, name, results):
         problem = next(one for one in self.problems if one.name == name)
@@ -66,16 +65,23 @@ def load_recorded():
     return json.loads(RECORDED.read_text()) if RECORDED.exists() else None
 
 
-def record(figures, searchers, seeds, version):
-    """What recorded.json holds of these searchers."""
-    regrets = {}
-    for (searcher, name), runs in figures.runs.items():
-        problem = next(one for one in figures.problems if one.name == name)
-        if searcher in searchers:
-            regrets.setdefault(searcher, {})[name] = {
-                seed: {at: float(f"{run[at]:.3g}") for at in problem.checkpoints} for seed, run in sorted(runs.items())
-                if seed < seeds}
-    return {"version": version, "regrets": regrets}
+def unpack(recorded):
+    """{(searcher, problem): {seed: {evaluations: regret}}} of what recorded.json holds."""
+    return {(one["searcher"], one["problem"]): {seed: dict(zip(one["at"], regrets)) for seed, regrets in enumerate(one["seeds"])}
+            for one in (recorded or {}).get("figures", [])}
+
+
+def record(figures, problems, version, n_seeds):
+    """recorded.json as text: peers' regrets after a few numbers of evaluations, by seed from 0, as far as there is none missing."""
+    lines = []
+    for searcher in figures.searchers():
+        for problem in problems if not searcher.startswith("prova") else ():
+            runs, at = figures.of(searcher, problem), problem.checkpoints
+            n = next(seed for seed in range(n_seeds + 1) if seed not in runs or seed == n_seeds)
+            seeds = [[float(f"{runs[seed][one]:.3g}") for one in at] for seed in range(n)]
+            if seeds:
+                lines.append(json.dumps({"searcher": searcher, "problem": problem.name, "at": at, "seeds": seeds}))
+    return f'{{"version": {json.dumps(version)}, "figures": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
 def wilcoxon_greater(pairs):

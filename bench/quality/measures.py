@@ -91,6 +91,9 @@ def quality(bench):
     results = measure(runner)
     recorded = figure_set.load_recorded()
     figures = figure_set.Figures(problems, results, recorded)
+    if options.record:
+        versions = {one["version"] for one in results[1].by_key.values()}
+        figure_set.RECORDED.write_text(figure_set.record(figures, problems, "/".join(sorted(versions)), runner.seeds))
     simulations, tables = simulate(runner)
     (folder / "quality.svg").write_text(picture.draw(figures, problems))
     (folder / "quality.md").write_text(report.write(figures, problems, recorded) + curves.write(simulations, tables))

@@ -195,10 +195,22 @@ class Results(InFolder):
         problem = problem_set.load_functions()[0]
         results = result_file.Results(self.folder / "results.jsonl")
         results.add(result("optuna-gp", 0, [problem.optimum + 1] * 60))
-        recorded = {"regrets": {"optuna-gp": {problem.name: {"0": {"60": 2.0}, "1": {"60": 3.0}}}}}
+        recorded = {"figures": [{"searcher": "optuna-gp", "problem": problem.name, "at": [60], "seeds": [[2.0], [3.0]]}]}
         self.assertEqual(figure_set.Figures([problem], [results], recorded).at("optuna-gp", problem), [2.0, 3.0])
-        del recorded["regrets"]["optuna-gp"][problem.name]["1"]
+        del recorded["figures"][0]["seeds"][1]
         self.assertAlmostEqual(figure_set.Figures([problem], [results], recorded).at("optuna-gp", problem)[0], 1.0)
+
+    def test_what_was_recorded_is_read_back(self):
+        problem = problem_set.load_functions()[0]
+        results = result_file.Results(self.folder / "results.jsonl")
+        for searcher, seed in (("optuna-gp", 0), ("optuna-gp", 1), ("optuna-gp", 3), ("prova-tpe", 0)):
+            results.add(result(searcher, seed, [problem.optimum + seed + 1] * 60))
+        figures = figure_set.Figures([problem], [results])
+        recorded = json.loads(figure_set.record(figures, [problem], "5", 20))
+        again = figure_set.Figures([problem], [], recorded)
+        self.assertEqual(again.at("optuna-gp", problem), [1.0, 2.0])
+        self.assertEqual(again.at("optuna-gp", problem, 25), [1.0, 2.0])
+        self.assertEqual(again.searchers(), ["optuna-gp"])
 
 
 class Runs(InFolder):
