@@ -194,6 +194,12 @@ static void append_hints(struct text *out, const json_t *show, const char *datab
     append_hint(out, "show", name, database, "all about it");
     append_hint(out, "trials", name, database, "every trial");
     append_hint(out, "export", name, database, "as CSV, for a spreadsheet or pandas");
+    if (json_is_object(json_object_get(show, "ablation"))) {
+        struct text arguments = {0};
+        text_printf(&arguments, "%s --components", name);
+        append_hint(out, "export", text_get(&arguments), database, "the report as CSV");
+        text_fini(&arguments);
+    }
 }
 
 /* Trials that failed, and what to type next: for people, so not with the results. */

@@ -56,8 +56,8 @@ int query_experiments(struct query *query, struct query_sink sink, struct err *e
  * best: (a trial as in query_trials), workers: [{id, host, n_trials, n_running}], failures: [{text, count,
  * trial, log}] (the 5 most frequent messages with their newest trial), events: [{time, trial, kind, text}]
  * (the last 20)}. Of an ablation study also {ablation: {repeats, test, confidence, base: {mean, sd, n_values,
- * n_failed, n_stopped}}, components: [{rank, component, kind, name, left_out, state, mean, sd, change, low,
- * high, importance, p, p_holm, n_pairs, same, n_values, n_failed, n_stopped}]}, by rank.
+ * n_failed, n_stopped}}, components: [{rank, component, kind, name, left_out (or kept), state, mean, sd,
+ * change, low, high, importance, p, p_holm, n_pairs, same, n_values, n_failed, n_stopped}]}, by rank.
  */
 int query_show(struct query *query, const char *experiment, struct query_sink sink, struct err *err);
 
@@ -112,7 +112,8 @@ int query_export_json(struct query *query, const char *experiment, bool with_rep
 int query_warm_start(struct spec *spec, const char *database, const char *directory, struct err *err);
 
 /* The report of an ablation study as CSV: one row a component, by rank, with the members of `components` in
- * query_show; what it leaves out is one field, with commas. ERR_INVALID: the experiment is no study. */
+ * query_show; what it leaves out is one field, with commas (empty of "all but one"). ERR_INVALID: the
+ * experiment is no study. */
 int query_export_components(struct query *query, const char *experiment, struct query_sink sink,
                             struct err *err);
 

@@ -104,19 +104,35 @@ static const char *name_of(const struct ablation *ablation, size_t index, const 
     return is_one ? ablation->components[variant->listed[0]].name : whole;
 }
 
+static void write_listed(struct text *text, const struct component *component)
+{
+    struct text name = {0};
+    component_write(&name, component);
+    separate(text);
+    text_append_json_string(text, text_get(&name));
+    text->failed |= name.failed;
+    text_fini(&name);
+}
+
+/* Is it kept, where all but the one listed are left out? A group is if it is that one: its members may be
+ * kept without the rest of it. */
+static bool is_kept(const struct ablation *ablation, size_t variant, size_t index)
+{
+    enum component_kind kind = ablation->components[index].kind;
+    if (kind == COMPONENT_GROUP)
+        return ablation->variants[variant].listed[0] == index;
+    return kind != COMPONENT_VARIANT && !ablation_is_out(ablation, variant, index);
+}
+
+/* All that is left out; of "all but one" what is kept, so that n components do not make n * n names. */
 static void write_left_out(struct text *text, const struct ablation *ablation, size_t variant)
 {
-    write_key(text, "left_out");
+    bool is_only = ablation->variants[variant].is_only;
+    write_key(text, is_only ? "kept" : "left_out");
     text_append(text, "[");
     for (size_t i = 0; i < ablation->n_components; i++) {
-        if (!ablation_is_out(ablation, variant, i))
-            continue;
-        struct text name = {0};
-        component_write(&name, &ablation->components[i]);
-        separate(text);
-        text_append_json_string(text, text_get(&name));
-        text->failed |= name.failed;
-        text_fini(&name);
+        if (is_only ? is_kept(ablation, variant, i) : ablation_is_out(ablation, variant, i))
+            write_listed(text, &ablation->components[i]);
     }
     text_append(text, "]");
 }
@@ -202,7 +218,8 @@ static void csv_component(struct text *text, const struct ablation *ablation, co
 {
     struct text name = {0}, out = {0};
     ablation_write_variant(&name, ablation, c->variant);
-    ablation_write_out(&out, ablation, c->variant);
+    if (!ablation->variants[c->variant].is_only)
+        ablation_write_out(&out, ablation, c->variant);
     const char *const texts[] = {text_get(&name), kind_of(ablation, c->variant),
                                  name_of(ablation, c->variant, text_get(&name)), text_get(&out),
                                  comparison_state_name(c->state)};

@@ -97,6 +97,14 @@ class Study(Case):
         self.assertIn("variants    7, in 4 repeats: base, feature:age, feature:noise, ",
                       self.prova("check", "sweep.yaml").stdout)
 
+    def test_of_all_but_one_the_report_says_what_is_kept(self):
+        result = self.json("run", "sweep.yaml", "--quiet", "--set", "ablation.mode=only", "--set",
+                           "ablation.layers=null")
+        kept = {c["component"]: c["kept"] for c in result["components"]}
+        self.assertEqual(kept["only feature:age"], ["feature:age"])
+        self.assertEqual(kept["only group:both"], ["feature:age", "feature:other", "group:both"])
+        self.assertIn("only feature:age,only,only feature:age,,compared,", self.prova("export", "--components").stdout)
+
     def test_what_is_no_study_has_no_components(self):
         self.prova("run", "sweep.yaml", "--set", "context=single")
         self.assertIn("no ablation study", self.prova("export", "--components", status=2).stderr)
