@@ -292,6 +292,19 @@ prova_config *prova_config_file(const char *path)
     return config;
 }
 
+prova_config *prova_config_text(const char *sweep)
+{
+    prova_config *config = create();
+    if (!config)
+        return NULL;
+    config->source = strdup(sweep ? sweep : "");
+    if (!config->source || judge(config) == ERR_NOMEM) {
+        prova_config_free(config);
+        return NULL;
+    }
+    return config;
+}
+
 static void free_words(char **words)
 {
     for (char **word = words; word && *word; word++)

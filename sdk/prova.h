@@ -131,6 +131,11 @@ PROVA_API int prova_ablated(prova_trial *trial, const char *kind, const char *na
  * a gang (docs/distributed.md). */
 PROVA_API int prova_rank(prova_trial *trial);
 PROVA_API int prova_world(prova_trial *trial);
+/* The variables by which the members of a gang find each other (RANK, MASTER_ADDR, TF_CONFIG, ..., as its
+ * runtime gives them to commands), as a JSON object of texts: for a framework that looks for them in the
+ * environment.
+ * "{}" outside of a gang. The caller frees it; NULL when out of memory. */
+PROVA_API char *prova_gang_json(prova_trial *trial);
 /* The part of n items that this rank works on: `count` of them from `first`. The parts of all ranks are all
  * items, in the order of the ranks, and differ in size by one at most. Without a gang: all. */
 PROVA_API void prova_shard(prova_trial *trial, int64_t n, int64_t *first, int64_t *count);
@@ -159,6 +164,8 @@ PROVA_API prova_config *prova_config_new(const char *name);
 /* From a sweep file; its `train:` section may be left out. Faults, with file, line and column, are kept as
  * above. */
 PROVA_API prova_config *prova_config_file(const char *path);
+/* The same from the text of one, YAML or JSON. */
+PROVA_API prova_config *prova_config_text(const char *sweep);
 PROVA_API void prova_config_free(prova_config *config);
 /* The kept fault as text, several lines where a file has several; "" if there is none. */
 PROVA_API const char *prova_config_error(const prova_config *config);

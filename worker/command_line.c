@@ -119,7 +119,7 @@ int command_line_add(struct command_line *line, const char *format, ...)
     return ERR_OK;
 }
 
-static int add_gang(struct command_line *line, const struct prova_trial *trial)
+int command_line_add_gang(struct command_line *line, const struct prova_trial *trial)
 {
     const struct handle_gang *gang = trial->gang;
     const struct runtime_type *runtime = runtime_find(trial->spec->gang.runtime);
@@ -156,7 +156,8 @@ static int make_envp(struct command_line *line, const struct prova_trial *trial,
                    command_line_add(line, "PROVA_EXPERIMENT=%s", trial->experiment_id) ||
                    command_line_add(line, "PROVA_EXPERIMENT_NAME=%s", trial->experiment) ||
                    command_line_add(line, "PROVA_METRIC=%s", trial->spec->metric.name) ||
-                   command_line_add(line, "PROVA_ABLATED=%s", trial->ablated) || add_gang(line, trial)
+                   command_line_add(line, "PROVA_ABLATED=%s", trial->ablated) ||
+                   command_line_add_gang(line, trial)
                ? ERR_NOMEM
                : ERR_OK;
 }

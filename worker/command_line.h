@@ -23,6 +23,8 @@ int command_line_make(struct command_line *line, const struct prova_trial *trial
 /* Adds a variable NAME=value to the environment. ERR_NOMEM. */
 int command_line_add(struct command_line *line, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Adds those of the trial's gang and of its runtime alone; none outside of a gang. ERR_NOMEM. */
+int command_line_add_gang(struct command_line *line, const struct prova_trial *trial);
 void command_line_fini(struct command_line *line);
 
 #endif

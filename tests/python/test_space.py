@@ -76,6 +76,10 @@ class Configurations(unittest.TestCase):
 
 
 class TheImport(unittest.TestCase):
+    def test_every_name_that_is_promised_is_there(self):
+        for name in prova.__all__:
+            self.assertIsNotNone(getattr(prova, name))
+
     def test_nothing_is_loaded_before_it_is_used(self):
         loaded = subprocess.run([sys.executable, "-c", "import prova, sys; print('ctypes' in sys.modules, "
                                  "[m for m in sys.modules if m.startswith('prova.')])"],

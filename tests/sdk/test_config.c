@@ -278,6 +278,20 @@ START_TEST(the_whole_is_given_as_json_with_its_defaults)
 }
 END_TEST
 
+START_TEST(the_text_of_a_sweep_file_is_one)
+{
+    prova_config_free(config);
+    config = prova_config_text("{name: t, parameters: {x: {min: 0.0, max: 1.0}}, workers: 3}");
+    ck_assert_str_eq(prova_config_error(config), "");
+    ck_assert_int_eq(prova_config_set(config, "workers", "4"), 0);
+    ck_assert_ptr_nonnull(strstr(prova_config_json(config), "\"workers\":4"));
+    prova_config_free(config);
+    config = prova_config_text("{name: t, parameters: {x: {min: 2, max: 1}}, wrokers: 3}");
+    assert_error_has("max (1) is below min (2)");
+    assert_error_has("workers");
+}
+END_TEST
+
 START_TEST(a_sweep_file_is_taken_and_changed_by_setters)
 {
     char *path = write_file("name: fromfile\nparameters:\n  lr: {min: 0.1, max: 1.0}\n  n: {min: 1, max: 9}\n"
@@ -351,6 +365,7 @@ int main(void)
     tcase_add_test(tc, an_empty_space_is_found_when_all_is_set);
     tcase_add_test(tc, faults_of_plugins_are_told_with_those_of_the_file);
     tcase_add_test(tc, the_whole_is_given_as_json_with_its_defaults);
+    tcase_add_test(tc, the_text_of_a_sweep_file_is_one);
     tcase_add_test(tc, a_sweep_file_is_taken_and_changed_by_setters);
     tcase_add_test(tc, faults_of_a_file_have_their_places_all_at_once);
     tcase_add_test(tc, a_file_that_is_not_there_is_said_so);

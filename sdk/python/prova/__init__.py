@@ -22,11 +22,19 @@ import importlib
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from . import callbacks, config, display, errors, experiment, plots, space
+    from . import ablation, callbacks, config, display, errors, experiment, plots, space
     from ._run import lagom
     from ._trial import Reporter, Trial, current_trial, report
-    from .config import (AblationConfig, BaseConfig, Config, DistributedConfig, HyperparameterOptConfig,
-                         OptimizationConfig, TfDistributedConfig, TorchDistributedConfig)
+    from .config import (
+        AblationConfig,
+        BaseConfig,
+        Config,
+        DistributedConfig,
+        HyperparameterOptConfig,
+        OptimizationConfig,
+        TfDistributedConfig,
+        TorchDistributedConfig,
+    )
     from .connection import Connection, Experiment, connect
     from .errors import EarlyStop, ProvaError
     from .result import Result, TrialRecord
@@ -46,10 +54,16 @@ _PLACES = {
     "Searchspace": "space", "categorical": "space", "constant": "space", "discrete": "space", "double": "space",
     "int": "space",
 }
-_MODULES = ("callbacks", "config", "display", "errors", "experiment", "plots", "space")
+_MODULES = ("ablation", "callbacks", "config", "display", "errors", "experiment", "plots", "space")
 
 __version__ = "0.1.0"
-__all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604
+__all__ = [
+    "ablation", "AblationConfig", "BaseConfig", "callbacks", "categorical", "Config", "config", "connect",
+    "Connection", "constant", "current_trial", "discrete", "display", "DistributedConfig", "double", "EarlyStop",
+    "errors", "Experiment", "experiment", "HyperparameterOptConfig", "int", "lagom", "OptimizationConfig", "plots",
+    "ProvaError", "report", "Reporter", "Result", "Search", "Searchspace", "space", "TfDistributedConfig",
+    "TorchDistributedConfig", "Trial", "TrialRecord",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from ctypes import c_char_p
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional
 
 from . import _ffi, _trial, errors
 from .config import Config, Handle, as_config
@@ -115,6 +115,21 @@ def _dump(what: str, value: Any) -> bytes:
             "(open files, locks, connections) inside the function, or use start='fork'") from error
 
 
+def _search_path(function: Callable[..., Any]) -> List[str]:
+    """Where a fresh process has to look for modules: as here, and where the function's own module was found, which a
+    relative entry of sys.path does not say once the directory was changed."""
+    path = [os.path.abspath(entry) for entry in sys.path]
+    top = sys.modules.get(str(getattr(function, "__module__", "")).partition(".")[0])
+    place = getattr(top, "__file__", None)
+    if place:
+        folder = os.path.dirname(os.path.abspath(place))
+        if hasattr(top, "__path__"):
+            folder = os.path.dirname(folder)
+        if folder not in path:
+            path.append(folder)
+    return path
+
+
 @contextlib.contextmanager
 def _payload(config: Config, binding: _trial.Binding) -> Iterator[str]:
     """A folder with what a fresh process needs, for as long as the experiment runs."""
@@ -122,7 +137,7 @@ def _payload(config: Config, binding: _trial.Binding) -> Iterator[str]:
     generators = _dump("the model or dataset", binding.generators)
     plain = config.replace(model=None, dataset=None, progress=False)
     main = sys.modules.get("__main__")
-    surroundings = {"path": sys.path, "config": _dump("the configuration", plain),
+    surroundings = {"path": _search_path(binding.function), "config": _dump("the configuration", plain),
                     "main": getattr(main, "__file__", None)}
     folder = tempfile.mkdtemp(prefix="prova-py-")
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import os
 import sys
 import traceback
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from . import _ffi
 from .errors import ConfigError, EarlyStop, ProvaError
@@ -60,6 +61,21 @@ class Trial:
         if not path:
             raise OSError("the trial's directory cannot be made")
         return path
+
+    @property
+    def ablated_list(self) -> List[str]:
+        """What this trial leaves out, e.g. `["feature:age", "layer:conv2"]`; empty but in an ablation study."""
+        listed = _ffi.text(_lib.prova_ablated_list(self._handle))
+        return listed.split(",") if listed else []
+
+    def ablated(self, kind: str, name: str) -> bool:
+        """Whether this trial leaves a component out.
+
+        Args:
+            kind: "feature", "layer", "module", "parameter", "group" or "variant".
+            name: Its name.
+        """
+        return f"{kind}:{name}" in self.ablated_list
 
     def budget(self, otherwise: int) -> int:
         """How many resource units (usually epochs) the trial may use in all; `otherwise` where nobody limits it."""
@@ -154,7 +170,8 @@ def current_trial() -> Optional[Trial]:
 
 
 # Names that a training function may ask for beside the parameters of the space.
-SPECIAL = ("hparams", "reporter", "trial", "model", "dataset", "train_set", "test_set")
+SPECIAL = ("hparams", "reporter", "trial", "model", "dataset", "train_set", "test_set", "model_function",
+           "dataset_function")
 
 
 class Binding:
@@ -194,15 +211,13 @@ class Binding:
                 raise ConfigError(self._unknown(name, parameters))
 
     def _is_special(self, name: str) -> bool:
-        if name in ("hparams", "reporter", "trial"):
-            return True
-        return name in SPECIAL and (name in self.generators or (name.endswith("_set") and "dataset" in self.generators))
+        return name in ("hparams", "reporter", "trial") or _kind_of(name) in self.generators
 
     def _unknown(self, name: str, parameters: List[str]) -> str:
         import difflib
         what = f"the training function asks for '{name}', "
         if name in SPECIAL:
-            kind = "dataset" if name.endswith("_set") else name
+            kind = _kind_of(name)
             return what + f"but no {kind} generator is set: give lagom a `{kind}=` function that makes it"
         near = difflib.get_close_matches(name, [*parameters, *SPECIAL], 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -212,32 +227,33 @@ class Binding:
         """All that may be asked for by name. Generators are called only for what is asked."""
         wanted = {*self.names, *self.positional}
         things: Dict[str, Any] = dict(trial.params)
-        if "hparams" in wanted:
-            things["hparams"] = dict(trial.params)
-        if "reporter" in wanted:
-            things["reporter"] = Reporter(trial)
-        if "trial" in wanted:
-            things["trial"] = trial
-        if "model" in wanted:
-            things["model"] = self._make("model", trial)
-        if "dataset" in wanted or "train_set" in wanted or "test_set" in wanted:
-            things["dataset"] = self._make("dataset", trial)
+        things.update(hparams=dict(trial.params), reporter=Reporter(trial), trial=trial)
+        for kind in self.generators:
+            things[kind + "_function"] = functools.partial(self._make, kind, trial)
+            if any(_kind_of(name) == kind and not name.endswith("_function") for name in wanted):
+                things[kind] = self._make(kind, trial)
         if "train_set" in wanted or "test_set" in wanted:
-            things["train_set"], things["test_set"] = things["dataset"]
+            try:
+                things["train_set"], things["test_set"] = things["dataset"]
+            except (TypeError, ValueError):
+                raise ConfigError("the training function asks for 'train_set' and 'test_set': the dataset must be a pair "
+                                  f"of them, not a {type(things['dataset']).__name__}") from None
         return things
 
-    def _make(self, kind: str, trial: Trial) -> Any:
-        generator = self.generators[kind]
-        if not callable(generator):
-            return generator
-        try:
-            arguments = inspect.signature(generator).parameters.values()
-        except (TypeError, ValueError):
-            return generator()
-        known = {**trial.params, "hparams": trial.params, "trial": trial}
-        if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
-            return generator(**trial.params)
-        return generator(**{a.name: known[a.name] for a in arguments if a.name in known})
+    def _make(self, kind: str, trial: Trial, *arguments: Any, **named: Any) -> Any:
+        """What a generator makes, without what the trial leaves out."""
+        from . import ablation
+        generator, ablated = self.generators[kind], trial.ablated_list
+        if isinstance(generator, ablation.StudyModel):
+            generator = generator.choose(ablated)
+        made, knows = _generate(generator, trial, ablated, arguments, named)
+        if not ablated or knows:
+            return made
+        if kind == "dataset":
+            features = ablation.names_of(ablated, "feature")
+            return ablation.drop_features(made, features) if features else made
+        layers = ablation.names_of(ablated, "layer", "module")
+        return ablation.drop_layers(made, layers) if layers else made
 
     def call(self, trial: Trial) -> Any:
         """Calls the function. An argument whose parameter is not active gets its default, or None."""
@@ -251,6 +267,30 @@ class Binding:
             arguments = inspect.signature(self.function).parameters
             named.update({name: None for name in missing if arguments[name].default is inspect.Parameter.empty})
         return self.function(*positional, **named)
+
+
+def _kind_of(name: str) -> str:
+    """Which generator an argument of this name needs."""
+    return name[:-len("_function")] if name.endswith("_function") else "dataset" if name.endswith("_set") else name
+
+
+def _generate(generator: Any, trial: Trial, ablated: List[str], arguments: Any, named: Dict[str, Any]) -> Tuple[Any, bool]:
+    """Calls a generator with what it names; also, whether it has asked what is left out. What is no function is the
+    thing itself."""
+    if not callable(generator):
+        return generator, False
+    try:
+        known_names = inspect.signature(generator).parameters
+    except (TypeError, ValueError):
+        return generator(*arguments, **named), False
+    known = {**trial.params, "hparams": dict(trial.params), "trial": trial, "ablated": ablated}
+    if any(a.kind is a.VAR_KEYWORD for a in known_names.values()):
+        given = dict(trial.params)
+    else:
+        given = {}
+    free = [name for i, name in enumerate(known_names) if i >= len(arguments)]
+    given.update({name: known[name] for name in free if name in known})
+    return generator(*arguments, **{**given, **named}), "ablated" in known_names
 
 
 def _seed(seed: int) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _ffi
 from .errors import ConfigError
-from .space import Searchspace, When, _details
 
 PlugIn = Union[str, Mapping[str, Any]]
 _DIRECTIONS = {"max": "maximize", "maximize": "maximize", "min": "minimize", "minimize": "minimize"}
@@ -134,7 +133,7 @@ class Config:
             raise ConfigError(f"goal is '{self.goal}': it must be 'minimize' or 'maximize'")
         add("metric.name", self.metric)
         add("metric.goal", _DIRECTIONS[self.goal] if self.goal else None)
-        add("parameters", dict(self.parameters) if self.parameters is not None else None)
+        add("parameters", dict(self.parameters) if self.parameters else None)
         for kind in ("search", "schedule", "stopping"):
             value = getattr(self, kind)
             if isinstance(value, str):
@@ -178,25 +177,21 @@ class Handle:
 
     def __init__(self, config: Config) -> None:
         lib = _ffi.library
-        if config.sweep is not None:
-            self.pointer = lib.prova_config_file(os.fspath(config.sweep).encode())
+        if config.sweep is None:
+            document = {"name": "experiment", **config.to_document()}
+            self.pointer = lib.prova_config_text(to_yaml(document).encode())
         else:
-            self.pointer = lib.prova_config_new((config.name or "experiment").encode())
+            self.pointer = lib.prova_config_file(os.fspath(config.sweep).encode())
         if not self.pointer:
-            raise MemoryError("prova_config_new")
-        if config.sweep is not None and config.name:
-            self.set("name", to_yaml(config.name))
-        for path, value in config.to_settings():
-            self.set(path, value)
+            raise MemoryError("prova_config")
+        if config.sweep is not None:
+            for path, value in [("name", to_yaml(config.name))] * bool(config.name) + config.to_settings():
+                lib.prova_config_set(self.pointer, path.encode(), value.encode())
         lib.prova_config_database(self.pointer, config.database_path().encode())
         if config.driver:
             lib.prova_config_driver(self.pointer, config.driver.encode())
         lib.prova_config_resume(self.pointer, int(bool(config.resume)))
         self.check()
-
-    def set(self, path: str, value: str) -> None:
-        """One setting, by its dotted path."""
-        _ffi.library.prova_config_set(self.pointer, path.encode(), value.encode())
 
     def sweep(self) -> Dict[str, Any]:
         """The whole as libprova understands it: a sweep file, with every default written out."""
@@ -375,3 +370,140 @@ class HyperparameterOptConfig(MaggyConfig):
 
 
 OptimizationConfig = HyperparameterOptConfig
+
+
+class DistributedConfig(MaggyConfig):
+    """One training run on several workers at once.
+
+    Args:
+        workers: On how many.
+        module: What makes the model; Maggy's name for `model`, a class or function.
+        dataset: What makes the dataset.
+        hparams: Parameters of the run.
+        runtime: How its workers find each other: "env" (RANK, WORLD_SIZE, MASTER_ADDR, ...; PyTorch, JAX), "tensorflow"
+            (TF_CONFIG) or "mpi".
+        name: Of the experiment.
+        description: Kept with it.
+        hb_interval: Accepted, not needed.
+        model: What makes the model.
+        metric: Name of the objective.
+        direction: "max" or "min".
+    """
+
+    _RUNTIME = "env"
+
+    def __init__(self, workers: int = 2, module: Any = None, dataset: Any = None,
+                 hparams: Optional[Mapping[str, Any]] = None, *, runtime: Optional[str] = None, name: str = "distributed",
+                 description: str = "", hb_interval: float = 1, model: Any = None, metric: str = "metric",
+                 direction: str = "max") -> None:
+        super().__init__(name, description, hb_interval)
+        if workers < 1:
+            raise ConfigError(f"workers is {workers}: it must be at least 1")
+        self.workers = workers
+        self.model = model if model is not None else module
+        self.dataset = dataset
+        self.hparams = dict(hparams or {})
+        self.runtime = runtime or self._RUNTIME
+        self.metric = metric
+        self.direction = direction
+
+    def to_config(self) -> Config:
+        return Config(name=_name(self.name), context="distributed", metric=self.metric, goal=self.direction,
+                      parameters={name: {"value": value} for name, value in self.hparams.items()},
+                      settings={"distributed": {"workers": self.workers, "runtime": self.runtime}},
+                      model=self.model, dataset=self.dataset, workers=self.workers)
+
+
+class TorchDistributedConfig(DistributedConfig):
+    """Distributed training with PyTorch: Maggy's class of that name. Arguments as there, and those of
+    `DistributedConfig` by name. `mixed_precision`, `zero_lvl` and `deepspeed_config` are not supported."""
+
+    def __init__(self, module: Any = None, dataset: Any = None, hparams: Optional[Mapping[str, Any]] = None,
+                 backend: str = "torch", mixed_precision: bool = False, zero_lvl: int = 0,
+                 deepspeed_config: Optional[Mapping[str, Any]] = None, name: str = "torchDist", hb_interval: float = 1,
+                 description: str = "", *, workers: int = 2, **options: Any) -> None:
+        if backend != "torch" or mixed_precision or zero_lvl or deepspeed_config:
+            raise ConfigError("of Maggy's distributed training prova has plain DistributedDataParallel: backend 'torch', "
+                              "without mixed_precision, zero_lvl and deepspeed_config, which the training function may use "
+                              "by itself")
+        super().__init__(workers, module, dataset, hparams, name=name, hb_interval=hb_interval, description=description,
+                         **options)
+
+
+class TfDistributedConfig(DistributedConfig):
+    """Distributed training with TensorFlow: Maggy's class of that name. Arguments as there, and those of
+    `DistributedConfig` by name."""
+
+    _RUNTIME = "tensorflow"
+
+    def __init__(self, model: Any = None, dataset: Any = None, process_data: Any = None, mixed_precision: bool = False,
+                 name: str = "tfDist", hb_interval: float = 1, description: str = "",
+                 hparams: Optional[Mapping[str, Any]] = None, *, workers: int = 2, **options: Any) -> None:
+        if mixed_precision:
+            raise ConfigError("mixed_precision is the training function's own choice: "
+                              "tf.keras.mixed_precision.set_global_policy")
+        if process_data is not None:
+            raw = dataset
+
+            def dataset() -> Any:
+                return process_data(raw() if callable(raw) else raw)
+
+        super().__init__(workers, None, dataset, hparams, name=name, hb_interval=hb_interval, description=description,
+                         model=model, **options)
+
+
+class AblationConfig(MaggyConfig):
+    """An ablation study: Maggy's class of that name.
+
+    Args:
+        ablation_study: What is left out: a `prova.ablation.AblationStudy`, or a dict in the form of the `ablation:` section
+            of a sweep file (docs/ablation.md).
+        ablator: "loco", or another mode of the section.
+        direction: "max" or "min".
+        name: Of the experiment.
+        description: Kept with it.
+        hb_interval: Accepted, not needed.
+        model: What makes the model; the study's own otherwise.
+        dataset: What makes the dataset; the study's own otherwise.
+        metric: Name of the objective.
+        repeats: How often each variant is run, with another seed.
+        hparams: Parameters of all trials.
+        workers: How many trials run at one time.
+    """
+
+    def __init__(self, ablation_study: Any, ablator: str = "loco", direction: str = "max", name: str = "ablationStudy",
+                 description: str = "", hb_interval: float = 1, model: Any = None, dataset: Any = None, *,
+                 metric: str = "metric", repeats: int = 1, hparams: Optional[Mapping[str, Any]] = None,
+                 workers: int = 1) -> None:
+        super().__init__(name, description, hb_interval)
+        if str(direction).lower() not in _DIRECTIONS:
+            raise ConfigError(f"direction is {direction!r}: it must be 'max' or 'min'")
+        self.ablation_study = ablation_study
+        self.ablator = ablator
+        self.direction = str(direction).lower()
+        self.model = model
+        self.dataset = dataset
+        self.metric = metric
+        self.repeats = repeats
+        self.hparams = dict(hparams or {})
+        self.workers = workers
+
+    def to_config(self) -> Config:
+        from . import ablation
+        study = self.ablation_study
+        model, dataset = self.model, self.dataset
+        if isinstance(study, ablation.AblationStudy):
+            section = study.to_section()
+            if model is None and study.model.base_model_generator is not None:
+                model = study.model.base_model_generator
+            dataset = dataset if dataset is not None else study.custom_dataset_generator
+            if study.model.custom_model_generators:
+                model = ablation.StudyModel(model, study.model.custom_model_generators)
+        else:
+            section = dict(study)
+        if self.ablator != "loco":
+            section["mode"] = self.ablator
+        section.setdefault("repeats", self.repeats)
+        return Config(name=_name(self.name), context="ablation", goal=_DIRECTIONS[self.direction], metric=self.metric,
+                      parameters={name: {"value": value} for name, value in self.hparams.items()},
+                      settings={"ablation": section}, model=model, dataset=dataset, workers=self.workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import math
 import os
 import time
@@ -137,11 +138,11 @@ class Notebook(Show):
         self._table_s = 0.0
 
     def _show(self, text: str) -> None:
-        from IPython.display import HTML, display
+        ipython = importlib.import_module("IPython.display")
         if self._handle is None:
-            self._handle = display(HTML(text), display_id=True)
+            self._handle = ipython.display(ipython.HTML(text), display_id=True)
         else:
-            self._handle.update(HTML(text))
+            self._handle.update(ipython.HTML(text))
 
     def update(self, progress: Progress) -> Optional[bool]:
         now = time.monotonic()

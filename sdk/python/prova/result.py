@@ -33,6 +33,8 @@ class TrialRecord:
         attempt: How often it was begun.
         text: Why it failed, or was stopped.
         log: The file with what it has printed, on the machine where it ran; None: it printed nothing.
+        variant: In an ablation study, what it leaves out; None: it is the base, or there is no study.
+        repeat: In an ablation study, which repeat of the variant it is, from 1.
         reports: Its reports, `{"step": ..., "metric": ..., "value": ...}`, where they were asked for.
     """
 
@@ -46,6 +48,8 @@ class TrialRecord:
     attempt: int = 1
     text: str = ""
     log: Optional[str] = None
+    variant: Optional[str] = None
+    repeat: Optional[int] = None
     reports: List[Dict[str, Any]] = dataclasses.field(default_factory=list, repr=False, compare=False)
 
     @classmethod
@@ -157,6 +161,12 @@ class Result(Mapping[str, Any]):
         if self._trials is None:
             self._trials = read_trials(self._source, reports=True)
         return self._trials
+
+    @property
+    def components(self) -> List[Dict[str, Any]]:
+        """The report of an ablation study, a dict for each component, the most important first (docs/ablation.md says what
+        is in them); empty in other contexts."""
+        return list(self._source.query("show").get("components") or [])
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A data frame with a row a trial. Needs pandas."""
