@@ -6,6 +6,8 @@
 
 #include "core/rng.h"
 
+enum parzen_width { PARZEN_RATE, PARZEN_NEIGHBOURS };
+
 /* A Parzen estimator over some coordinates: a mixture of one product kernel per observation and one prior.
  *
  * | symbol   | meaning                                                              | shape     |
@@ -40,9 +42,8 @@ void parzen_fini(struct parzen *parzen);
 void parzen_begin(struct parzen *parzen, const struct parzen_dim *dims, size_t n_dims);
 /* u[n_dims]. There must be room. */
 void parzen_add(struct parzen *parzen, const double *u);
-/* Chooses bandwidths. `joint`: one for all, from n and d; else from the distances of neighbours (only for d =
- * 1). */
-void parzen_finish(struct parzen *parzen, bool joint);
+/* Chooses bandwidths: by a rate from n and d, or by the distances of neighbours (parzen.c). */
+void parzen_finish(struct parzen *parzen, enum parzen_width width);
 
 /* Draws u[n_dims]; a numeric coordinate is not rounded to its cells. */
 void parzen_sample(double *u, const struct parzen *parzen, struct rng *rng);

@@ -203,8 +203,9 @@ static void build(struct tpe *tpe, const struct family *family, const size_t *di
     for (size_t i = 0; i < n_good; i++)
         add_record(tpe, &tpe->good, tpe->best_records[i], dims, n_dims);
     add_bad(tpe, family, places, n_good, dims, n_dims);
-    parzen_finish(&tpe->good, tpe->options.multivariate);
-    parzen_finish(&tpe->bad, tpe->options.multivariate);
+    parzen_finish(&tpe->good, PARZEN_NEIGHBOURS);
+    bool are_many = tpe->options.multivariate && tpe->bad.n > MAX_GOOD;
+    parzen_finish(&tpe->bad, are_many ? PARZEN_RATE : PARZEN_NEIGHBOURS);
 }
 
 /* Rounds a draw to what the parameters can be, and scores it. */

@@ -11,29 +11,36 @@
 #include "spaces.h"
 
 /* An estimator of one coordinate. */
-static void build(struct parzen *parzen, const struct parzen_dim *dim, size_t n, const double *mu, bool joint)
+static void build(struct parzen *parzen, const struct parzen_dim *dim, size_t n, const double *mu,
+                  enum parzen_width width)
 {
     ck_assert_int_eq(parzen_init(parzen, 50, 1), 0);
     parzen_begin(parzen, dim, 1);
     for (size_t i = 0; i < n; i++)
         parzen_add(parzen, &mu[i]);
-    parzen_finish(parzen, joint);
+    parzen_finish(parzen, width);
 }
 
 static const struct {
     size_t n;
     double mu[5];
-    bool joint;
+    enum parzen_width width;
 } mixtures[] = {
-    {0, {0}, true},  {1, {0.3}, true},  {3, {0, 0.5, 1}, true},  {5, {0.1, 0.1, 0.1, 0.1, 0.1}, true},
-    {0, {0}, false}, {1, {0.3}, false}, {3, {0, 0.5, 1}, false}, {5, {0.1, 0.1, 0.1, 0.1, 0.1}, false},
+    {0, {0}, PARZEN_RATE},
+    {1, {0.3}, PARZEN_RATE},
+    {3, {0, 0.5, 1}, PARZEN_RATE},
+    {5, {0.1, 0.1, 0.1, 0.1, 0.1}, PARZEN_RATE},
+    {0, {0}, PARZEN_NEIGHBOURS},
+    {1, {0.3}, PARZEN_NEIGHBOURS},
+    {3, {0, 0.5, 1}, PARZEN_NEIGHBOURS},
+    {5, {0.1, 0.1, 0.1, 0.1, 0.1}, PARZEN_NEIGHBOURS},
 };
 
 START_TEST(a_density_integrates_to_one)
 {
     struct parzen parzen;
     struct parzen_dim dim = {0};
-    build(&parzen, &dim, mixtures[_i].n, mixtures[_i].mu, mixtures[_i].joint);
+    build(&parzen, &dim, mixtures[_i].n, mixtures[_i].mu, mixtures[_i].width);
     double sum = 0;
     for (int k = 0; k < 10000; k++) {
         double u = (k + 0.5) / 10000;
@@ -49,7 +56,7 @@ START_TEST(probabilities_of_choices_add_up_to_one)
 {
     struct parzen parzen;
     struct parzen_dim dim = {.n_choices = 4};
-    build(&parzen, &dim, 3, (double[]){1, 1, 2}, true);
+    build(&parzen, &dim, 3, (double[]){1, 1, 2}, PARZEN_RATE);
     /* n = 3: share 1/4, hit (5/4) / 2, miss (1/4) / 2, prior 1/4 */
     static const double want[] = {(3 * 0.125 + 0.25) / 4, (2 * 0.625 + 0.125 + 0.25) / 4,
                                   (0.625 + 2 * 0.125 + 0.25) / 4, (3 * 0.125 + 0.25) / 4};
@@ -65,7 +72,7 @@ START_TEST(draws_follow_the_density)
     struct parzen_dim dim = {.n_choices = _i ? 5 : 0};
     struct rng rng;
     rng_init(&rng, 1, 1);
-    build(&parzen, &dim, 3, _i ? (double[]){1, 1, 4} : (double[]){0.05, 0.1, 0.8}, true);
+    build(&parzen, &dim, 3, _i ? (double[]){1, 1, 4} : (double[]){0.05, 0.1, 0.8}, PARZEN_RATE);
     enum { CELLS = 10, N = 20000 };
     int counts[CELLS] = {0};
     double want[CELLS] = {0}, u;
