@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define ABSENT    (-1.0)
-#define LEAF_SIZE 8
+#define LEAF_SIZE 16 /* of 8, 16 and 32 the fastest with 2,000 points in 7 dimensions */
 
 struct node {
     size_t first, n;    /* its points, in `order` */
@@ -26,7 +26,8 @@ struct nearest_tree {
     const struct space *space;
     size_t n, n_dims;
     bool *is_choice; /* [n_dims] */
-    double *coords;  /* [n][n_dims] in `order` */
+    double *coords;  /* [n][n_dims] in `order`, while it is built */
+    double *columns; /* of each leaf [n_dims][n]: several points go through a loop at a time */
     size_t *order;   /* [n] indices of points */
     size_t *place;   /* [n] where a point is in `order` */
     size_t *leaf;    /* [n] of each place */
@@ -122,6 +123,14 @@ static size_t new_node(struct nearest_tree *tree, size_t parent, size_t first, s
     return tree->n_nodes++;
 }
 
+static void turn(struct nearest_tree *tree, const struct node *node)
+{
+    double *columns = tree->columns + node->first * tree->n_dims;
+    for (size_t i = 0; node->left == 0 && i < node->n; i++)
+        for (size_t d = 0; d < tree->n_dims; d++)
+            columns[d * node->n + i] = tree->coords[(node->first + i) * tree->n_dims + d];
+}
+
 /* Divides the nodes in the order in which they come: no recursion, whatever the points are. */
 static void build(struct nearest_tree *tree)
 {
@@ -147,6 +156,10 @@ static void build(struct nearest_tree *tree)
     }
     for (size_t i = 0; i < tree->n; i++)
         tree->place[tree->order[i]] = i;
+    for (size_t at = 0; at < tree->n_nodes; at++)
+        turn(tree, &tree->nodes[at]);
+    free(tree->coords);
+    tree->coords = NULL;
 }
 
 static bool allocate(struct nearest_tree *tree)
@@ -154,6 +167,7 @@ static bool allocate(struct nearest_tree *tree)
     size_t n = tree->n + 1, n_dims = tree->n_dims + 1;
     tree->is_choice = calloc(n_dims, sizeof *tree->is_choice);
     tree->coords = calloc(n * n_dims, sizeof *tree->coords);
+    tree->columns = calloc(n * n_dims, sizeof *tree->columns);
     tree->order = calloc(n, sizeof *tree->order);
     tree->place = calloc(n, sizeof *tree->place);
     tree->leaf = calloc(n, sizeof *tree->leaf);
@@ -161,8 +175,8 @@ static bool allocate(struct nearest_tree *tree)
     tree->nodes = calloc(2 * n, sizeof *tree->nodes);
     tree->query = calloc(n_dims, sizeof *tree->query);
     tree->gaps = calloc(n_dims, sizeof *tree->gaps);
-    return tree->is_choice && tree->coords && tree->order && tree->place && tree->leaf && tree->removed &&
-           tree->nodes && tree->query && tree->gaps;
+    return tree->is_choice && tree->coords && tree->columns && tree->order && tree->place && tree->leaf &&
+           tree->removed && tree->nodes && tree->query && tree->gaps;
 }
 
 int nearest_create(struct nearest_tree **out, const struct space *space, const double *points, size_t n)
@@ -195,6 +209,7 @@ void nearest_destroy(struct nearest_tree *tree)
         return;
     free(tree->is_choice);
     free(tree->coords);
+    free(tree->columns);
     free(tree->order);
     free(tree->place);
     free(tree->leaf);
@@ -205,27 +220,36 @@ void nearest_destroy(struct nearest_tree *tree)
     free(tree);
 }
 
-static double coord_distance(bool is_choice, double a, double b)
+/* Adds the squared distances of n points in one dimension to their sums. */
+static void add_distances(double *restrict sums, const double *restrict column, size_t n, double coord,
+                          bool is_choice)
 {
-    if (is_choice || a < 0 || b < 0)
-        return a == b ? 0 : 1;
-    return a - b;
+    if (is_choice || coord < 0)
+        for (size_t i = 0; i < n; i++)
+            sums[i] += column[i] == coord ? 0 : 1;
+    else
+        for (size_t i = 0; i < n; i++) {
+            double gap = column[i] < 0 ? 1 : column[i] - coord;
+            sums[i] += gap * gap;
+        }
 }
 
 static void search_leaf(struct nearest_tree *tree, const struct node *node)
 {
-    size_t n_dims = tree->n_dims;
-    for (size_t i = node->first; i < node->first + node->n; i++) {
-        const double *coords = tree->coords + i * n_dims;
-        double sum = 0;
-        for (size_t d = 0; d < n_dims && sum <= tree->best; d++) {
-            double distance = coord_distance(tree->is_choice[d], coords[d], tree->query[d]);
-            sum += distance * distance;
-        }
-        bool is_nearer = sum < tree->best || (sum == tree->best && tree->order[i] < tree->found);
-        if (is_nearer && !tree->removed[i]) {
-            tree->best = sum;
-            tree->found = tree->order[i];
+    double sums[LEAF_SIZE];
+    for (size_t at = 0; at < node->n; at += LEAF_SIZE) {
+        size_t n = node->n - at < LEAF_SIZE ? node->n - at : LEAF_SIZE;
+        const double *columns = tree->columns + node->first * tree->n_dims + at;
+        memset(sums, 0, sizeof sums);
+        for (size_t d = 0; d < tree->n_dims; d++)
+            add_distances(sums, columns + d * node->n, n, tree->query[d], tree->is_choice[d]);
+        for (size_t i = 0; i < n; i++) {
+            size_t place = node->first + at + i, index = tree->order[place];
+            bool is_nearer = sums[i] < tree->best || (sums[i] == tree->best && index < tree->found);
+            if (is_nearer && !tree->removed[place]) {
+                tree->best = sums[i];
+                tree->found = index;
+            }
         }
     }
 }
