@@ -289,6 +289,7 @@ static void spend_curve(struct engine *engine, struct trial *trial)
 
 void trial_count_units(struct trial *trial, int64_t units)
 {
+    units = units > trial->origin_units ? units - trial->origin_units : 0; /* a copy's were another trial's */
     trial->experiment->n_units += units - trial->units;
     trial->units = units;
 }
@@ -527,7 +528,8 @@ static void objective_reported(struct engine *engine, struct experiment *experim
     if (!isfinite(report->value)) {
         /* Divergence does not mend itself: stop it now, and call it failed when it has ended. */
         trial->diverged = true;
-        if (report->step >= trial->units) /* its curve does not say so, but they were used */
+        if (report->step >=
+            trial->origin_units + trial->units) /* its curve does not say so, but they were used */
             trial_count_units(trial, report->step + 1);
         if (trial->state != TRIAL_STOPPING && !ends)
             trial_send_stop(engine, experiment, trial, STOP_EARLY);

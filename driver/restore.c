@@ -116,10 +116,9 @@ int engine_restore_trial(struct engine *engine, const struct trial_record *recor
         goto no_memory;
     trial->n_reports = curve ? curve->n : 0;
     experiment->n_reports += trial->n_reports;
-    trial->units = curve ? curve_units(curve) : 0;
-    experiment->n_units += trial->units;
     trial_observe(engine, experiment, trial, OBSERVED_PENDING);
     trial_set_origin(engine, experiment, trial, record->origin, record->origin_units);
+    trial_count_units(trial, curve ? curve_units(curve) : 0);
     if (context_started(experiment->context, trial->number, trial->budget))
         goto no_memory;
     if (trial_state_is_final(record->state) || record->state == TRIAL_PAUSED) {
