@@ -14,6 +14,7 @@ struct work {
     const struct spec *spec;
     double *values;             /* [n_variants][repeats]; NaN: none */
     double *differences, *mine; /* [repeats], scratch */
+    size_t *single;             /* [n_components] the variant that leaves out this one alone; 0: none */
 };
 
 static double value_of(const struct ablation_outcome *outcome)
@@ -72,6 +73,45 @@ static void compare(struct comparison *comparison, const struct work *work)
     comparison->p = test(ablation, work->differences, n);
 }
 
+static void find_singles(struct work *work)
+{
+    const struct ablation *ablation = work->spec->ablation;
+    for (size_t i = 1; i < ablation->n_variants; i++) {
+        const struct variant *variant = &ablation->variants[i];
+        if (variant->n_listed == 1 && !variant->is_only)
+            work->single[variant->listed[0]] = i;
+    }
+}
+
+/* In one repeat; NaN where one of them has no value. */
+static double interact(const struct work *work, size_t index, size_t repeat)
+{
+    const struct variant *variant = &work->spec->ablation->variants[index];
+    size_t repeats = (size_t)work->spec->ablation->repeats;
+    double base = work->values[repeat], sum = work->values[index * repeats + repeat] - base;
+    for (size_t i = 0; i < variant->n_listed; i++) {
+        size_t single = work->single[variant->listed[i]];
+        if (single == 0)
+            return NAN;
+        sum -= work->values[single * repeats + repeat] - base;
+    }
+    return sum;
+}
+
+static double find_interaction(const struct work *work, size_t index)
+{
+    const struct variant *variant = &work->spec->ablation->variants[index];
+    size_t n = 0;
+    if (variant->n_listed < 2 || variant->is_only)
+        return NAN;
+    for (size_t i = 0; i < (size_t)work->spec->ablation->repeats; i++) {
+        double value = interact(work, index, i);
+        if (!isnan(value))
+            work->differences[n++] = value;
+    }
+    return stats_mean(work->differences, n);
+}
+
 static void judge(struct comparison *comparison)
 {
     comparison->state = COMPARISON_MISSING;
@@ -113,8 +153,10 @@ static int fill(struct ablation_report *report, struct work *work, const struct 
     for (size_t i = 0; i <= report->n; i++)
         all[i].variant = i;
     take_outcomes(work, all, outcomes, n_outcomes);
+    find_singles(work);
     for (size_t i = 0; i <= report->n; i++) {
         compare(&all[i], work);
+        all[i].interaction = find_interaction(work, i);
         judge(&all[i]);
     }
     report->base = all[0];
@@ -138,9 +180,10 @@ int ablation_report_make(struct ablation_report *report, const struct spec *spec
     struct work work = {.spec = spec,
                         .values = malloc(n_values * sizeof *work.values),
                         .differences = malloc(repeats * sizeof *work.differences),
-                        .mine = malloc(repeats * sizeof *work.mine)};
+                        .mine = malloc(repeats * sizeof *work.mine),
+                        .single = calloc(ablation->n_components + 1, sizeof *work.single)};
     int code = ERR_NOMEM;
-    if (report->list && work.values && work.differences && work.mine) {
+    if (report->list && work.values && work.differences && work.mine && work.single) {
         for (size_t i = 0; i < n_values; i++)
             work.values[i] = NAN;
         code = fill(report, &work, outcomes, n_outcomes);
@@ -148,6 +191,7 @@ int ablation_report_make(struct ablation_report *report, const struct spec *spec
     free(work.values);
     free(work.differences);
     free(work.mine);
+    free(work.single);
     return code;
 }
 

@@ -28,6 +28,9 @@ struct comparison {
     double change;     /* mean of variant - base over the pairs, in the user's sign */
     double low, high;  /* confidence interval of it */
     double importance; /* `change` in the direction that is worse */
+    /* Of several that are left out together, of which each is also left out alone: change less the sum of
+     * theirs, over the repeats in which all have a value. 0: they contribute independently. Else NaN. */
+    double interaction;
     double p, p_holm;
     size_t rank; /* from 1, the most important first; 0: none */
 };

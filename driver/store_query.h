@@ -57,7 +57,8 @@ int query_experiments(struct query *query, struct query_sink sink, struct err *e
  * trial, log}] (the 5 most frequent messages with their newest trial), events: [{time, trial, kind, text}]
  * (the last 20)}. Of an ablation study also {ablation: {repeats, test, confidence, base: {mean, sd, n_values,
  * n_failed, n_stopped}}, components: [{rank, component, kind, name, left_out (or kept), state, mean, sd,
- * change, low, high, importance, p, p_holm, n_pairs, same, n_values, n_failed, n_stopped}]}, by rank.
+ * change, low, high, importance, interaction, p, p_holm, n_pairs, same, n_values, n_failed, n_stopped}]}, by
+ * rank.
  */
 int query_show(struct query *query, const char *experiment, struct query_sink sink, struct err *err);
 

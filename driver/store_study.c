@@ -170,6 +170,7 @@ static void write_component(struct text *text, const struct spec *study, const s
     write_double(text, "low", comparison->low);
     write_double(text, "high", comparison->high);
     write_double(text, "importance", comparison->importance);
+    write_double(text, "interaction", comparison->interaction);
     write_double(text, "p", comparison->p);
     write_double(text, "p_holm", comparison->p_holm);
     write_int(text, "n_pairs", (int64_t)comparison->n_pairs);
@@ -223,7 +224,8 @@ static void csv_component(struct text *text, const struct ablation *ablation, co
     const char *const texts[] = {text_get(&name), kind_of(ablation, c->variant),
                                  name_of(ablation, c->variant, text_get(&name)), text_get(&out),
                                  comparison_state_name(c->state)};
-    const double numbers[] = {c->mean, c->sd, c->change, c->low, c->high, c->importance, c->p, c->p_holm};
+    const double numbers[] = {c->mean,       c->sd,          c->change, c->low,   c->high,
+                              c->importance, c->interaction, c->p,      c->p_holm};
     const size_t counts[] = {c->n_pairs, c->n_values, c->n_failed, c->n_stopped};
     if (c->rank)
         csv_int(text, (int64_t)c->rank);
@@ -251,8 +253,8 @@ static void csv_components(struct document *document)
     if (document_report(&report, document))
         return;
     text_append(&document->text,
-                "rank,component,kind,name,left_out,state,mean,sd,change,low,high,importance,p,"
-                "p_holm,n_pairs,n_values,n_failed,n_stopped,same\n");
+                "rank,component,kind,name,left_out,state,mean,sd,change,low,high,"
+                "importance,interaction,p,p_holm,n_pairs,n_values,n_failed,n_stopped,same\n");
     for (size_t i = 0; i < report.n; i++) {
         csv_component(&document->text, document->study->ablation, &report.list[i]);
         document_flush(document);

@@ -213,6 +213,30 @@ START_TEST(one_repeat_has_changes_but_no_test)
 }
 END_TEST
 
+START_TEST(pairs_have_their_interaction_where_each_was_left_out_alone)
+{
+    struct spec *spec = parse("ablation: {features: [a, b, c], mode: [loco, pairs], repeats: 2}\n");
+    /* base, a, b, c, ab, ac, bc; c has failed in the first repeat */
+    struct ablation_report report = make_report(
+        spec, 14, (double[]){0.9, 0.8, 0.7, NAN, 0.5, 0.7, 0.6, 1.0, 0.8, 0.9, 0.9, 0.8, 0.7, 0.9});
+    static const double interactions[] = {NAN, NAN, NAN, NAN, 0, 0, 0.1}; /* by variant */
+    for (size_t i = 0; i < report.n; i++) {
+        double expected = interactions[report.list[i].variant];
+        if (isnan(expected))
+            ck_assert_double_nan(report.list[i].interaction);
+        else
+            ck_assert_double_eq_tol(report.list[i].interaction, expected, 1e-12);
+    }
+    ablation_report_fini(&report);
+    spec_destroy(spec);
+    spec = parse("ablation: {features: [a, b], mode: pairs}\n");
+    report = make_report(spec, 2, (double[]){0.9, 0.8});
+    ck_assert_double_nan(report.list[0].interaction);
+    ablation_report_fini(&report);
+    spec_destroy(spec);
+}
+END_TEST
+
 START_TEST(what_changes_nothing_is_known_by_it)
 {
     struct spec *spec = parse("ablation: {features: [a, b], repeats: 2}\n");
@@ -255,6 +279,7 @@ int main(void)
     tcase_add_test(report, what_has_failed_is_failed_and_not_important);
     tcase_add_test(report, without_a_base_nothing_is_compared);
     tcase_add_test(report, one_repeat_has_changes_but_no_test);
+    tcase_add_test(report, pairs_have_their_interaction_where_each_was_left_out_alone);
     tcase_add_test(report, what_changes_nothing_is_known_by_it);
     tcase_add_test(report, what_is_no_trial_of_the_study_is_ignored);
     suite_add_tcase(suite, context);
