@@ -37,6 +37,9 @@ _DECLARATIONS = {
     "prova_trial_experiment_id": (c_char_p, [c_void_p]),
     "prova_trial_seed": (c_uint64, [c_void_p]),
     "prova_ablated_list": (c_char_p, [c_void_p]),
+    "prova_rank": (c_int, [c_void_p]),
+    "prova_world": (c_int, [c_void_p]),
+    "prova_gang_json": (c_void_p, [c_void_p]),
     "prova_directory": (c_char_p, [c_void_p]),
     "prova_config_file": (c_void_p, [c_char_p]),
     "prova_config_text": (c_void_p, [c_char_p]),
@@ -137,6 +140,11 @@ library = _load()
 _after_fork = ctypes.pythonapi.PyOS_AfterFork_Child
 _after_fork.restype = None
 _after_fork.argtypes = []
+
+
+free = ctypes.CDLL(None).free
+free.restype = None
+free.argtypes = [c_void_p]
 
 
 def after_fork() -> None:

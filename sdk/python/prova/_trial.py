@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
 import os
 import sys
 import traceback
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from . import _ffi
 from .errors import ConfigError, EarlyStop, ProvaError
+
+if TYPE_CHECKING:
+    from ._distributed import Gang
 
 _lib = _ffi.library
 _report = _lib.prova_report
@@ -30,6 +34,8 @@ class Trial:
         attempt: Which attempt at it this is, from 1.
         seed: A seed below 2**31, a function of the experiment's seed and the trial's number alone. `random`, NumPy
             and PyTorch are seeded with it before the function is called.
+        rank: This process's place among those that run the trial together, from 0.
+        world: How many they are: 1 but in a distributed trial.
     """
 
     def __init__(self, handle: int) -> None:
@@ -39,6 +45,13 @@ class Trial:
         self.attempt: int = _lib.prova_trial_attempt(handle)
         self.seed: int = _lib.prova_trial_seed(handle)
         self._last_step = -1
+        self.rank: int = 0
+        self.world: int = _lib.prova_world(handle)
+        self._gang: Optional[Gang] = None
+        if self.world > 1:
+            from . import _distributed
+            self._gang = _distributed.Gang(handle)
+            self.rank = self._gang.rank
 
     @property
     def experiment(self) -> str:
@@ -247,13 +260,13 @@ class Binding:
         if isinstance(generator, ablation.StudyModel):
             generator = generator.choose(ablated)
         made, knows = _generate(generator, trial, ablated, arguments, named)
-        if not ablated or knows:
-            return made
-        if kind == "dataset":
-            features = ablation.names_of(ablated, "feature")
-            return ablation.drop_features(made, features) if features else made
+        features = ablation.names_of(ablated, "feature")
         layers = ablation.names_of(ablated, "layer", "module")
-        return ablation.drop_layers(made, layers) if layers else made
+        if kind == "dataset" and features and not knows:
+            made = ablation.drop_features(made, features)
+        if kind == "model" and layers and not knows:
+            made = ablation.drop_layers(made, layers)
+        return trial._gang.wrap(made) if trial._gang is not None and kind == "model" else made
 
     def call(self, trial: Trial) -> Any:
         """Calls the function. An argument whose parameter is not active gets its default, or None."""
@@ -355,8 +368,10 @@ def _run(binding: Binding, handle: int) -> int:
     trial = Trial(handle)
     _current = trial
     try:
-        _seed(trial.seed)
-        _finish(trial, binding.metric, binding.call(trial))
+        with trial._gang.running() if trial._gang is not None else contextlib.nullcontext():
+            _seed(trial.seed)
+            value = binding.call(trial)
+        _finish(trial, binding.metric, value)
         return 0
     except EarlyStop:
         return 0
