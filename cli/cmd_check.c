@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "cli/term.h"
 #include "driver/store_query.h"
+#include "optimizers/registry.h"
 
 struct check_options {
     const char *db;
@@ -98,6 +99,16 @@ static void write_plugin(struct text *out, const char *what, const struct plugin
     for (size_t i = 0; i < plugin->n_settings; i++)
         text_printf(out, "%s%s: %s", i ? ", " : " (", plugin->settings[i].key, plugin->settings[i].text);
     text_append(out, plugin->n_settings ? ")\n" : "\n");
+}
+
+/* What the search makes of this file, below its name. */
+static void write_reason(struct text *out, const struct spec *spec)
+{
+    struct text why = {0};
+    registry_explain_search(&why, spec);
+    if (why.size)
+        text_printf(out, "%-12s%s\n", "", text_get(&why));
+    text_fini(&why);
 }
 
 static void write_train(struct text *out, const struct train *train)
@@ -199,6 +210,7 @@ static void write_summary(struct text *out, const struct spec *spec, const char 
     if (spec->ablation)
         write_variants(out, spec->ablation);
     write_plugin(out, "search", &spec->search);
+    write_reason(out, spec);
     write_plugin(out, "schedule", &spec->schedule);
     write_plugin(out, "stopping", &spec->stopping);
     write_warm_start(out, &spec->warm_start);

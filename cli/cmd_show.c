@@ -1,6 +1,7 @@
 /* prova show: all about one experiment but its single trials. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -9,6 +10,8 @@
 #include "cli/output.h"
 #include "cli/study.h"
 #include "cli/term.h"
+#include "core/spec.h"
+#include "optimizers/registry.h"
 
 struct show_options {
     const char *db, *driver;
@@ -92,6 +95,23 @@ static void write_choice(struct text *out, const json_t *spec, const char *what)
     text_append(out, *gap == ',' ? ")\n" : "\n");
 }
 
+/* What the search makes of the experiment, below its name. Nothing, of a spec of another version. */
+static void write_reason(struct text *out, const json_t *document)
+{
+    struct text why = {0};
+    struct faults faults = {0};
+    struct spec *spec = NULL;
+    char *source = json_dumps(document, JSON_ENCODE_ANY);
+    if (source && spec_parse(&spec, source, strlen(source), "spec", NULL, 0, &faults) == 0)
+        registry_explain_search(&why, spec);
+    if (why.size)
+        text_printf(out, "%-12s%s\n", "", text_get(&why));
+    spec_destroy(spec);
+    faults_fini(&faults);
+    text_fini(&why);
+    free(source);
+}
+
 static void write_failures(struct text *out, const json_t *document)
 {
     const json_t *failures = json_object_get(document, "failures"), *failure;
@@ -170,6 +190,7 @@ static void write_show(struct text *out, const json_t *document)
     write_trials(out, document);
     write_best(out, document);
     write_choice(out, spec, "search");
+    write_reason(out, spec);
     write_choice(out, spec, "schedule");
     write_choice(out, spec, "stopping");
     write_line(out, "command", json_text(experiment, "command_line"));

@@ -15,6 +15,8 @@
 #define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
+#include "core/log.h"
+
 enum item_kind { ITEM_ASK, ITEM_OBSERVE, ITEM_ANSWER };
 
 struct item {
@@ -130,6 +132,17 @@ static int batch_move(struct batch *to, struct batch *from)
 
 /* The thread */
 
+/* What the search makes of the experiment, for the log. */
+static void log_reason(const struct spec *spec, const struct search *search)
+{
+    struct text why = {0};
+    search_explain(&why, search);
+    if (why.size)
+        log_info("search chosen experiment=%s search=%s why=\"%s\"", spec->name, spec->search.name,
+                 text_get(&why));
+    text_fini(&why);
+}
+
 static struct search *find_search(struct advisor *advisor, const struct item *item, struct err *err)
 {
     struct seeker *seeker;
@@ -151,8 +164,10 @@ static struct search *find_search(struct advisor *advisor, const struct item *it
         goto no_memory;
     }
     HASH_ADD(hh, advisor->seekers, key, sizeof seeker->key, seeker);
-    if (seeker->hh.tbl)
+    if (seeker->hh.tbl) {
+        log_reason(spec, seeker->search);
         return seeker->search;
+    }
     search_destroy(seeker->search);
 no_memory:
     free(seeker);

@@ -8,7 +8,7 @@
 
 #include "core/number.h"
 
-#define SEARCHES(X) X(random) X(grid) X(sobol) X(tpe) X(gp) X(cmaes)
+#define SEARCHES(X) X(auto) X(random) X(grid) X(sobol) X(tpe) X(gp) X(cmaes)
 
 #define SCHEDULES(X) X(full) X(asha) X(asha_stopping) X(hyperband) X(pbt)
 
@@ -236,4 +236,16 @@ size_t registry_check(const struct spec *spec, struct faults *faults)
     check_stopping(
         &(struct check){.kind = "stopping", .plugin = &spec->stopping, .spec = spec, .faults = faults});
     return faults->n - before;
+}
+
+void registry_explain_search(struct text *out, const struct spec *spec)
+{
+    struct search *search = NULL;
+    const struct search_type *type = search_type_find(spec->search.name);
+    if (!type || !type->explain)
+        return;
+    if (search_create(&search, &spec->search, spec->space, spec->metric.goal, spec->seed, spec->limits.trials,
+                      spec->workers, NULL) == 0)
+        search_explain(out, search);
+    search_destroy(search);
 }

@@ -26,4 +26,7 @@ const struct stopping_type *stopping_type_find(const char *name);
  * places. Returns how many were added. */
 size_t registry_check(const struct spec *spec, struct faults *faults);
 
+/* Appends what the spec's search says of itself (search_explain); nothing, if it has nothing to say. */
+void registry_explain_search(struct text *out, const struct spec *spec);
+
 #endif

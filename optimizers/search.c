@@ -155,6 +155,12 @@ const struct search_type *search_get_type(const struct search *search)
     return search->type;
 }
 
+void search_explain(struct text *out, const struct search *search)
+{
+    if (search->type->explain)
+        search->type->explain(out, search->state);
+}
+
 static bool was_tried(const struct search *search, const double *point)
 {
     return keyset_has(&search->tried, space_hash(search->space, point));

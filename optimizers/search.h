@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/options.h"
 #include "core/space.h"
+#include "core/text.h"
 #include "core/trial.h"
 #include "core/warm_start.h"
 
@@ -67,6 +68,9 @@ struct search_type {
      * anew. Points from elsewhere (warm start, ask and tell) may come as FINAL at once. optimizers/history
      * makes one order of it all. Returns 0 or ERR_NOMEM. */
     int (*observe)(void *state, const struct observation *observation);
+    /* Optional: appends a line, without its end, that tells people what it does here and why. It follows from
+     * what create was given. */
+    void (*explain)(struct text *out, const void *state);
 };
 
 /* The front: one search of one experiment. Not for two threads at a time. */
@@ -77,6 +81,9 @@ int search_create(struct search **search, const struct plugin *plugin, const str
                   enum metric_goal goal, uint64_t seed, int64_t n_trials, int64_t n_workers, struct err *err);
 void search_destroy(struct search *search);
 const struct search_type *search_get_type(const struct search *search);
+
+/* Appends what the search says of itself; nothing, if it has nothing to say. */
+void search_explain(struct text *out, const struct search *search);
 
 /* Observations that are no trial of the experiment have numbers from here on: the points of a warm start, in
  * their order. */

@@ -23,6 +23,7 @@
 #include "core/experiment.h"
 #include "core/rng.h"
 #include "core/text.h"
+#include "optimizers/registry.h"
 #include "sdk/client.h"
 #include "sdk/config.h"
 #include "sdk/crew.h"
@@ -270,6 +271,21 @@ static int follow(struct run *run, struct err *err)
 
 /* One run */
 
+/* What the search makes of the experiment. */
+static void explain_search(struct run *run, const struct spec *spec)
+{
+    struct text why = {0}, line = {0};
+    bool has_search =
+        strcmp(spec->context.name, "single") != 0 && strcmp(spec->context.name, "ablation") != 0;
+    if (has_search && !run->display.is_quiet)
+        registry_explain_search(&why, spec);
+    text_printf(&line, "prova: search %s: %s", spec->search.name, text_get(&why));
+    if (why.size && !why.failed && !line.failed)
+        say(run, text_get(&line));
+    text_fini(&why);
+    text_fini(&line);
+}
+
 /* A new experiment of this spec, which it takes. */
 static int begin_new(struct run *run, struct spec *spec)
 {
@@ -280,6 +296,7 @@ static int begin_new(struct run *run, struct spec *spec)
         spec->seed >>= 33; /* short enough to be typed */
         spec->has_seed = true;
     }
+    explain_search(run, spec);
     spec_write_json(&json, spec);
     run->spec_json = text_take(&json);
     result_set_experiment(run->result, run->experiment, spec);
