@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cblas.h>
 #include <gsl/gsl_qrng.h>
 
 #include "core/err.h"
@@ -398,6 +399,54 @@ static bool move_all(struct gp_optimum *optimum, struct rng *rng)
     return any;
 }
 
+/* Thompson sampling */
+
+/* A candidate that was not tried, with its features; false: it was. */
+static bool make_drawn(double *unit, double *z, struct gp_optimum *optimum, size_t i,
+                       const struct gp_incumbents *incumbents, struct rng *rng)
+{
+    const struct space *space = optimum->features->space;
+    if (i < N_EVEN && (i % 2 || incumbents->n == 0))
+        make_even(unit, optimum, i, optimum->gradient, rng);
+    else
+        make_near(unit, optimum, incumbents, rng);
+    space_from_unit(optimum->point, space, unit);
+    gp_features_encode(z, optimum->features, optimum->point, 1);
+    return !keyset_has(optimum->tried, space_hash(space, optimum->point));
+}
+
+/* One function is drawn from the posterior, at some candidates, and the one where it is least is taken. As
+ * points without noise are added to the posterior, their part of the factor is that of their covariance. */
+static int draw(double *unit, bool *found, struct gp_optimum *optimum, const struct gp_incumbents *incumbents,
+                struct rng *rng)
+{
+    struct gp_posterior *posterior = optimum->posterior;
+    size_t n_dims = optimum->features->space->n_dims, n_features = optimum->features->n, m = 0;
+    double *units = malloc(GP_N_DRAWN * (n_dims + n_features + 2) * sizeof *units), least = INFINITY;
+    if (!units)
+        return ERR_NOMEM;
+    double *z = units + GP_N_DRAWN * n_dims, *means = z + GP_N_DRAWN * n_features;
+    double *normals = means + GP_N_DRAWN;
+    for (size_t j = 0; j < n_dims; j++)
+        optimum->gradient[j] = rng_uniform(rng); /* the shift of the even ones */
+    for (size_t i = 0; i < N_EVEN && m < GP_N_DRAWN; i++)
+        m += make_drawn(&units[m * n_dims], &z[m * n_features], optimum, i, incumbents, rng);
+    gp_posterior_means(means, posterior, z, m);
+    size_t n = posterior->n, stride = posterior->capacity;
+    gp_posterior_add_exact(posterior, z, m);
+    for (size_t i = 0; i < m; i++) {
+        normals[i] = rng_normal(rng);
+        double value =
+            means[i] + cblas_ddot((int)i + 1, &posterior->factor[(n + i) * stride + n], 1, normals, 1);
+        if (value < least)
+            memcpy(unit, &units[i * n_dims], n_dims * sizeof *unit);
+        least = fmin(least, value);
+    }
+    *found = m > 0;
+    free(units);
+    return 0;
+}
+
 static int reserve(struct gp_optimum *optimum, size_t capacity)
 {
     if (capacity <= optimum->capacity)
@@ -418,6 +467,8 @@ int gp_optimum_find(double *unit, bool *found, struct gp_optimum *optimum, struc
     optimum->posterior = posterior;
     if (reserve(optimum, posterior->capacity) < 0)
         return ERR_NOMEM;
+    if (optimum->acquisition == GP_THOMPSON)
+        return draw(unit, found, optimum, incumbents, rng);
     choose_starts(optimum, incumbents, rng);
     for (int turn = 0; turn < MAX_TURNS; turn++) {
         climb(optimum);

@@ -15,6 +15,8 @@
  * candidates, spread evenly and around the best trials; then from the most promising ones uphill, by
  * gradients where values are continuous and by single changes where they are not, in turns. */
 enum { GP_N_STARTS = 6 };
+/* Points at which GP_THOMPSON draws the posterior: the posterior needs room for as many more. */
+enum { GP_N_DRAWN = 256 };
 
 /* A point under consideration; score -INFINITY: tried, or none. */
 struct gp_candidate {

@@ -45,6 +45,7 @@ int gp_posterior_begin(struct gp_posterior *posterior, const struct gp_features 
     posterior->hyper = hyper;
     posterior->n = posterior->n_settled = 0;
     posterior->jitter = 0;
+    posterior->noise = hyper->noise;
     return 0;
 }
 
@@ -81,7 +82,7 @@ static void fill_rows(struct gp_posterior *posterior, const double *z, size_t m)
         double *row = &posterior->factor[at * stride], *scaled = posterior->here;
         gp_posterior_scale(scaled, posterior, &z[i * n_features]);
         covariances(row, posterior, scaled, at);
-        row[at] = variance_here(posterior) + posterior->hyper->noise + posterior->jitter;
+        row[at] = variance_here(posterior) + posterior->noise + posterior->jitter;
         for (size_t f = 0; f < n_features; f++)
             posterior->columns[f * stride + at] = scaled[f];
     }
@@ -106,6 +107,13 @@ void gp_posterior_add(struct gp_posterior *posterior, const double *z, size_t m)
     while (m > 0 && !try_to_add(posterior, z, m))
         posterior->jitter = posterior->jitter > 0 ? 10 * posterior->jitter : 1e-8 * variance_here(posterior);
     posterior->n += m;
+}
+
+void gp_posterior_add_exact(struct gp_posterior *posterior, const double *z, size_t m)
+{
+    posterior->noise = 0;
+    gp_posterior_add(posterior, z, m);
+    posterior->noise = posterior->hyper->noise;
 }
 
 void gp_posterior_settle(struct gp_posterior *posterior, const double *values)

@@ -20,6 +20,7 @@ struct gp_posterior {
     const struct gp_features *features;
     const struct gp_hyper *hyper;
     size_t capacity, n, n_settled;
+    double noise;          /* of the points that are added */
     double jitter;         /* added to the noise so that the covariance can be factorized */
     double settled_jitter; /* the same of the points with values */
     double *columns, *factor, *alpha;
@@ -34,6 +35,9 @@ int gp_posterior_begin(struct gp_posterior *posterior, const struct gp_features 
 /* Adds m points z[m][F] (as encoded) by extending the factor: O(m n^2 + m^2 n + m^3). There must be room.
  * What comes out depends, to the bit, on how points are divided among calls. */
 void gp_posterior_add(struct gp_posterior *posterior, const double *z, size_t m);
+/* The same for points without noise: their part of the factor is the factor of their covariance, given the
+ * others. Pending ones. */
+void gp_posterior_add_exact(struct gp_posterior *posterior, const double *z, size_t m);
 /* All points so far have values, values[n]. O(n^2). Points added from here on are pending. */
 void gp_posterior_settle(struct gp_posterior *posterior, const double *values);
 /* Forgets the pending points. */

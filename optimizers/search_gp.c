@@ -56,9 +56,9 @@ static const struct option gp_options[] = {
     {.name = "acquisition",
      .type = OPTION_CHOICE,
      .offset = offsetof(struct options, acquisition),
-     .choices = "logei|ucb",
+     .choices = "logei|ucb|thompson",
      .initial = GP_LOG_EI,
-     .help = "what makes a point worth trying: the expected improvement, or an optimistic bound"},
+     .help = "what makes a point worth trying: the expected improvement, an optimistic bound, or a draw"},
     {.name = "kappa",
      .type = OPTION_DOUBLE,
      .offset = offsetof(struct options, kappa),
@@ -153,7 +153,8 @@ static int gp_observe(void *state, const struct observation *observation)
 /* Room for all rows of the model and the pending ones. */
 static int reserve(struct gp *gp)
 {
-    size_t n = gp->trials.n_rows + MAX_PENDING;
+    size_t n_drawn = gp->options.acquisition == GP_THOMPSON ? GP_N_DRAWN : 0;
+    size_t n = gp->trials.n_rows + MAX_PENDING + n_drawn;
     if (n <= gp->capacity)
         return 0;
     size_t capacity = n + n / 4;

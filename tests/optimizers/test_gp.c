@@ -405,9 +405,14 @@ static const struct {
     uint64_t pending;
     double share; /* of random search's median */
 } contests[] = {
-    {{"gp"}, "ten doubles", bowl, 0, 0.01},    {{"gp"}, "ten doubles", bowl, 8, 0.03},
-    {{"gp"}, "ten doubles", cliff, 0, 0.5},    {{"gp", "acquisition", "ucb"}, "ten doubles", bowl, 0, 0.05},
-    {{"gp"}, "conditional", branches, 0, 0.1}, {{"gp"}, "conditional", branches, 4, 0.2},
+    {{"gp"}, "ten doubles", bowl, 0, 0.01},
+    {{"gp"}, "ten doubles", bowl, 8, 0.03},
+    {{"gp"}, "ten doubles", cliff, 0, 0.5},
+    {{"gp", "acquisition", "ucb"}, "ten doubles", bowl, 0, 0.05},
+    {{"gp", "acquisition", "thompson"}, "ten doubles", bowl, 0, 0.2},
+    {{"gp", "acquisition", "thompson"}, "conditional", branches, 4, 0.3},
+    {{"gp"}, "conditional", branches, 0, 0.1},
+    {{"gp"}, "conditional", branches, 4, 0.2},
 };
 
 START_TEST(it_finds_better_points_than_random)
