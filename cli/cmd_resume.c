@@ -73,6 +73,7 @@ static int resume(const struct cli_call *call, const json_t *experiment, const s
         .name = json_text(experiment, "name"),
         .database = options->db,
         .n_workers = options->workers ? options->workers : spec->workers,
+        .is_fleet = spec->gang.runtime == RUNTIME_MPI,
         .json = options->json,
         .quiet = options->quiet,
         .begin = begin,

@@ -39,6 +39,7 @@ static int open_driver(struct flight *flight, struct err *err)
         .database = launch->database,
         .experiment = launch->experiment,
         .n_workers = launch->n_workers,
+        .is_fleet = launch->is_fleet,
         .line = say_line,
         .line_arg = flight,
     };
@@ -204,6 +205,7 @@ int launch_sweep(struct launch *launch, const struct sweep *sweep, const char *f
     launch->spec = sweep->spec;
     launch->name = sweep->spec->name;
     launch->n_workers = sweep->spec->workers;
+    launch->is_fleet = sweep->spec->gang.runtime == RUNTIME_MPI;
     launch->begin = submit;
     launch->arg = &submission;
     int status = launch_run(launch);

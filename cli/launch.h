@@ -16,6 +16,7 @@ struct launch {
     const char *database; /* of the driver of our own */
     const char *endpoint; /* of somebody else's driver; NULL: start our own with `n_workers` */
     int64_t n_workers;
+    bool is_fleet; /* they are to be started by mpirun */
     bool json, quiet;
     bool detaches; /* hand it over and do not wait */
     /* Hands it over: client_submit or client_resume. */

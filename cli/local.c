@@ -50,6 +50,27 @@ static int make_endpoint(struct local *local, struct err *err)
     return 0;
 }
 
+/* The worker processes as one fleet of mpirun, which takes the place of this process. What this host has of
+ * cores is no matter: the user has said how many workers. mpirun refuses root unless it is told twice. */
+static void be_fleet(const struct local *local, const struct local_setup *setup)
+{
+    char n[16], self[4096], experiment[ID_TEXT_SIZE];
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size < 0)
+        _exit(1);
+    self[size] = '\0';
+    (void)snprintf(n, sizeof n, "%lld", (long long)setup->n_workers);
+    if (geteuid() == 0) {
+        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0); /* out of memory: it says what is missing */
+        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
+    }
+    execlp("mpirun", "mpirun", "-n", n, "--oversubscribe", "--bind-to", "none", self, "worker", "--driver",
+           local->endpoint, "--experiment", id_format(setup->experiment, experiment), "--ends-with-parent",
+           "--log-level", "warn", (char *)NULL);
+    (void)fprintf(stderr, "cannot start mpirun, which runtime mpi needs: %s\n", strerror(errno));
+    _exit(1);
+}
+
 /* The worker process: never returns. */
 static void be_worker(const struct local *local, const struct local_setup *setup, int go_fd, int output_fd)
 {
@@ -63,6 +84,8 @@ static void be_worker(const struct local *local, const struct local_setup *setup
     if (read(go_fd, &go, 1) != 1)
         _exit(0); /* the driver did not come up */
     (void)close(go_fd);
+    if (setup->is_fleet)
+        be_fleet(local, setup);
     struct worker_setup worker = {
         .driver = local->endpoint,
         .n_slots = (int)setup->n_workers,

@@ -19,6 +19,7 @@ struct local_setup {
     const char *database;
     struct id experiment; /* the only one that is restored and served */
     int64_t n_workers;
+    bool is_fleet; /* they are to be started by mpirun */
     /* Takes a line that a worker has printed, without its newline. */
     void (*line)(void *arg, const char *text);
     void *line_arg;

@@ -153,7 +153,7 @@ struct worker {
     struct member *members;    /* its parts in gangs, but for rank 0 */
     struct experiment **known; /* [n_known] experiments that it was told of on this connection */
     size_t n_known, capacity_known;
-    char *host;
+    char *host, *fleet;  /* NULL: unknown, none */
     bool stale;          /* it still runs an attempt that it was told to drop: not free until it says so */
     unsigned idle_beats; /* heartbeats in a row that say it runs nothing though it should */
     unsigned deaf_beats; /* ... that it runs something though it is stale */

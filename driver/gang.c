@@ -35,22 +35,85 @@ static bool takes_general(const struct experiment *experiment)
     return experiment->spec->train.kind != TRAIN_FUNCTION;
 }
 
+/* May this worker be in a gang with `first`, which is NULL for the first one? */
+static bool fits(const struct experiment *experiment, const struct worker *first, const struct worker *worker)
+{
+    if (experiment->spec->gang.runtime != RUNTIME_MPI)
+        return true;
+    return worker->fleet && (!first || !first->fleet || strcmp(first->fleet, worker->fleet) == 0);
+}
+
+static bool serves(const struct experiment *experiment, const struct worker *worker)
+{
+    bool is_general = !worker->own && id_is_none(worker->wants);
+    return worker->state == WORKER_READY &&
+           (worker->own == experiment || (is_general && takes_general(experiment)));
+}
+
+/* Does one fleet have workers enough? O(workers) for each fleet that is too small: asked of experiments with
+ * runtime mpi alone, whose workers are seldom more than one fleet. */
+static bool has_fleet(const struct engine *engine, const struct experiment *experiment)
+{
+    const struct worker *last = NULL;
+    for (const struct worker *w = engine->workers; w; w = w->hh.next) {
+        if (!serves(experiment, w) || !fits(experiment, NULL, w) || (last && fits(experiment, last, w)))
+            continue;
+        uint64_t n = 0;
+        last = w;
+        for (const struct worker *other = w; other; other = other->hh.next)
+            n += serves(experiment, other) && fits(experiment, w, other);
+        if (n >= gang_size(experiment))
+            return true;
+    }
+    return false;
+}
+
 bool gang_is_feasible(const struct engine *engine, const struct experiment *experiment)
 {
+    if (experiment->spec->gang.runtime == RUNTIME_MPI)
+        return has_fleet(engine, experiment);
     uint64_t n = experiment->n_own + (takes_general(experiment) ? engine->n_general : 0);
     return n >= gang_size(experiment);
 }
 
 /* Forming */
 
-static size_t pick_from(struct member *members, size_t n, size_t most, struct worker *list)
+/* Workers of both lists that fit to `first`; NULL: any. */
+static size_t pick_from(struct member *members, const struct experiment *experiment, size_t most,
+                        struct worker *const lists[2], const struct worker *first)
 {
-    struct worker *worker;
-    DL_FOREACH(list, worker)
-    {
-        if (n == most)
-            break;
-        members[n++].worker = worker;
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct worker *worker;
+        DL_FOREACH(lists[i], worker)
+        {
+            if (n == most)
+                return n;
+            if (fits(experiment, first, worker))
+                members[n++].worker = worker;
+        }
+    }
+    return n;
+}
+
+/* Of one fleet, if it has to be: the first that has enough idle ones. */
+static size_t pick_members(struct member *members, const struct experiment *experiment, size_t most,
+                           struct worker *const lists[2])
+{
+    const struct worker *tried = NULL;
+    size_t n = 0;
+    if (experiment->spec->gang.runtime != RUNTIME_MPI)
+        return pick_from(members, experiment, most, lists, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        const struct worker *worker;
+        DL_FOREACH(lists[i], worker)
+        {
+            if (!worker->fleet || (tried && fits(experiment, tried, worker)))
+                continue;
+            tried = worker;
+            if ((n = pick_from(members, experiment, most, lists, worker)) == most)
+                return n;
+        }
     }
     return n;
 }
@@ -73,9 +136,9 @@ static struct gang *pick(struct engine *engine, const struct experiment *experim
         return NULL;
     }
     bool may_share = !engine->reserver || engine->reserver == experiment;
-    gang->n = pick_from(gang->members, 0, most, experiment->idle);
-    if (may_share && takes_general(experiment))
-        gang->n = pick_from(gang->members, gang->n, most, engine->idle);
+    struct worker *const lists[2] = {experiment->idle,
+                                     may_share && takes_general(experiment) ? engine->idle : NULL};
+    gang->n = pick_members(gang->members, experiment, most, lists);
     if (gang->n < most) {
         free(gang);
         return NULL;

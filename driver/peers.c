@@ -81,6 +81,7 @@ void peer_destroy(struct engine *engine, struct worker *worker)
     heap_remove(&engine->deadlines, &worker->deadline);
     HASH_DEL(engine->workers, worker);
     free(worker->known);
+    free(worker->fleet);
     (void)engine_lend(engine, worker->host); /* the record of its last attempt may name it */
     free(worker);
 }
@@ -354,6 +355,8 @@ static void hello(struct engine *engine, struct id id, const struct wire_hello *
     worker->stale = false;
     (void)engine_lend(engine, worker->host);
     worker->host = engine_copy(engine, message->host.data);
+    free(worker->fleet);
+    worker->fleet = engine_copy(engine, message->fleet.data);
     peer_arm(engine, worker);
     if (!worker->n_held)
         greeting_complete(engine, worker);

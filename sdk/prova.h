@@ -147,6 +147,9 @@ PROVA_API void prova_shard(prova_trial *trial, int64_t n, int64_t *first, int64_
 PROVA_API int prova_allreduce_sum(prova_trial *trial, double *x, size_t n); /* x becomes the sum over ranks */
 PROVA_API int prova_broadcast(prova_trial *trial, void *data, size_t size); /* from rank 0 to all */
 PROVA_API int prova_barrier(prova_trial *trial); /* returns when all have called it */
+/* The gang's own communicator, for calls of MPI that are not above: a `const MPI_Comm *`, until the function
+ * returns. NULL without a gang or without MPI. */
+PROVA_API const void *prova_mpi_comm(prova_trial *trial);
 /* All that it leaves out: "feature:age,layer:conv2"; "": nothing. Lives until the trial ends. */
 PROVA_API const char *prova_ablated_list(prova_trial *trial);
 /* A directory of this trial alone, kept over its attempts: for checkpoints and output. An absolute path; made

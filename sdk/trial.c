@@ -250,6 +250,11 @@ int prova_barrier(prova_trial *trial)
     return can_join(trial) ? trial->ops->barrier(trial) : PROVA_EVERSION;
 }
 
+const void *prova_mpi_comm(prova_trial *trial)
+{
+    return trial->ops->version == HANDLE_VERSION ? trial->ops->communicator(trial) : NULL;
+}
+
 uint64_t prova_trial_seed(prova_trial *trial)
 {
     return trial->seed;

@@ -202,6 +202,12 @@ static int handle_broadcast(struct prova_trial *trial, void *data, size_t size)
     return code;
 }
 
+static const void *handle_communicator(struct prova_trial *trial)
+{
+    const struct runtime_type *runtime = trial->gang ? runtime_find(trial->spec->gang.runtime) : NULL;
+    return runtime && runtime->communicator ? runtime->communicator() : NULL;
+}
+
 static const struct handle_ops ops = {
     .version = HANDLE_VERSION,
     .report = handle_report,
@@ -212,6 +218,7 @@ static const struct handle_ops ops = {
     .allreduce_sum = handle_allreduce_sum,
     .broadcast = handle_broadcast,
     .barrier = handle_barrier,
+    .communicator = handle_communicator,
 };
 
 /* Its life */

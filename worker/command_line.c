@@ -11,6 +11,7 @@
 
 #include "core/spec.h"
 #include "core/text.h"
+#include "worker/fleet.h"
 #include "worker/runtime.h"
 
 static void free_list(char **list, size_t n)
@@ -89,6 +90,12 @@ static bool is_of_gang(const char *variable)
     return is_among(variable, names, sizeof names / sizeof *names);
 }
 
+/* What mpirun has told this process is not for a program that it starts, which would take itself for it. */
+static bool is_of_mpi(const char *variable)
+{
+    return !strncmp(variable, "OMPI_", 5) || !strncmp(variable, "PMIX_", 5) || !strncmp(variable, "PMI_", 4);
+}
+
 static int make_room(struct command_line *line)
 {
     if (line->n_envp + 1 < line->envp_capacity)
@@ -139,7 +146,8 @@ int command_line_add_gang(struct command_line *line, const struct prova_trial *t
 static int make_envp(struct command_line *line, const struct prova_trial *trial, const char *directory)
 {
     for (char **variable = environ; *variable; variable++) {
-        bool is_ours = is_own(*variable) || (trial->gang && is_of_gang(*variable));
+        bool is_ours = is_own(*variable) || (fleet_is_open() && is_of_mpi(*variable)) ||
+                       (trial->gang && is_of_gang(*variable));
         if (!is_ours && command_line_add(line, "%s", *variable))
             return ERR_NOMEM;
     }

@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "worker/clock.h"
+#include "worker/fleet.h"
 #include "worker/progress.h"
 
 #define GREETING_NS   (2 * NS_PER_S)   /* not welcomed for so long: greets again */
@@ -149,6 +150,7 @@ static void greet(struct conversation *c, int64_t now_ns)
         .n_held = c->outbox.n_held,
         .greeting = c->greeting,
         .first_seq = first_seq(c),
+        .fleet = wire_string(fleet_name()),
     };
     if (!send_message(c, &message, now_ns))
         return;
@@ -312,7 +314,10 @@ static void hand_to_runner(struct conversation *c)
 static void gather(struct conversation *c, const struct wire_assign *message, int64_t now_ns)
 {
     struct err err = {0};
-    if (gang_prepare(&c->attempt->gang, message, c->setup.endpoint, &err)) {
+    const struct spec *spec = c->attempt->trial.spec;
+    enum runtime runtime =
+        spec ? spec->gang.runtime : RUNTIME_ENV; /* one without a spec fails when it is run */
+    if (gang_prepare(&c->attempt->gang, message, runtime, c->setup.endpoint, &err)) {
         attempt_end(c->attempt, OUTCOME_FAILED, (double)NAN, err.text);
         return;
     }

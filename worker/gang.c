@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "worker/fleet.h"
+
 void gang_init(struct gang *gang)
 {
     memset(gang, 0, sizeof *gang);
@@ -83,7 +85,18 @@ static void find_own_address(char *out, size_t size, const char *endpoint)
         (void)snprintf(out, size, "127.0.0.1"); /* then nobody but this host will reach it either */
 }
 
-int gang_prepare(struct gang *gang, const struct wire_assign *assign, const char *endpoint, struct err *err)
+/* Members find each other by their ranks, not by ports. */
+static int take_fleet_rank(struct gang *gang, struct err *err)
+{
+    if (!fleet_is_open())
+        return err_set(err, ERR_UNSUPPORTED,
+                       "runtime mpi needs workers that mpirun has started: mpirun -n N prova worker ...");
+    gang->port = (uint64_t)fleet_rank() + 1;
+    return ERR_OK;
+}
+
+int gang_prepare(struct gang *gang, const struct wire_assign *assign, enum runtime runtime,
+                 const char *endpoint, struct err *err)
 {
     gang_leave(gang);
     if (assign->rank >= assign->world)
@@ -91,7 +104,7 @@ int gang_prepare(struct gang *gang, const struct wire_assign *assign, const char
                        (unsigned long long)assign->rank, (unsigned long long)assign->world);
     gang->part = (struct handle_gang){.number = assign->gang, .rank = assign->rank, .world = assign->world};
     find_own_address(gang->host, sizeof gang->host, endpoint);
-    return hold_port(gang, err);
+    return runtime == RUNTIME_MPI ? take_fleet_rank(gang, err) : hold_port(gang, err);
 }
 
 int gang_begin(struct gang *gang, const struct wire_start *start, struct err *err)

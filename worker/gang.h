@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "core/err.h"
+#include "core/spec.h"
 #include "core/wire.h"
 #include "worker/handle.h"
 
@@ -29,9 +30,11 @@ struct gang {
 };
 
 void gang_init(struct gang *gang);
-/* Takes its place and a port. ERR_IO. `endpoint`: of the driver, which shows by which address this host is
- * reached; $PROVA_ADDRESS overrules it. gang_leave in any case. */
-int gang_prepare(struct gang *gang, const struct wire_assign *assign, const char *endpoint, struct err *err);
+/* Takes its place and a port (with runtime mpi: a rank). ERR_IO; ERR_UNSUPPORTED outside a fleet. `endpoint`:
+ * of the driver, which shows by which address this host is reached; $PROVA_ADDRESS overrules it. gang_leave
+ * in any case. */
+int gang_prepare(struct gang *gang, const struct wire_assign *assign, enum runtime runtime,
+                 const char *endpoint, struct err *err);
 /* All have joined. ERR_NOMEM, ERR_PROTOCOL. */
 int gang_begin(struct gang *gang, const struct wire_start *start, struct err *err);
 /* Gives the port back. */

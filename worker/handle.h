@@ -33,6 +33,7 @@ struct handle_ops {
     int (*allreduce_sum)(struct prova_trial *trial, double *x, size_t n);
     int (*broadcast)(struct prova_trial *trial, void *data, size_t size);
     int (*barrier)(struct prova_trial *trial);
+    const void *(*communicator)(struct prova_trial *trial); /* MPI_Comm *; NULL: none */
 };
 
 /* A place in a gang. */

@@ -19,6 +19,7 @@ struct runtime_type {
     void (*leave)(void);
     int (*allreduce_sum)(double *x, size_t n, struct err *err);
     int (*broadcast)(void *data, size_t size, struct err *err); /* from rank 0 */
+    const void *(*communicator)(void);                          /* MPI_Comm * of the gang */
 };
 
 const struct runtime_type *runtime_find(enum runtime runtime);

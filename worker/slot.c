@@ -11,6 +11,7 @@
 
 #include "core/log.h"
 #include "worker/clock.h"
+#include "worker/fleet.h"
 #include "worker/run.h"
 #include "worker/session.h"
 
@@ -98,6 +99,16 @@ static void end_in_time(void)
     (void)alarm(END_S);
 }
 
+/* There is no supervisor to say why, and mpirun wants every process to take leave of the others. */
+static _Noreturn void end_in_fleet(int code, const struct err *err)
+{
+    bool is_well = !code || code == ERR_INTERRUPTED;
+    if (!is_well)
+        log_error("the worker ended error=%s", err->text);
+    fleet_close();
+    _exit(is_well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 void slot_run(const struct slot_setup *setup)
 {
     const struct worker_setup *worker = setup->worker;
@@ -124,8 +135,11 @@ void slot_run(const struct slot_setup *setup)
     /* Whatever the supervisor waits for is decided. */
     (void)signal(SIGTERM, SIG_IGN);
     page_end(setup->page, code, err.text);
-    end_in_time();
+    if (!fleet_is_open())
+        end_in_time();
     session_destroy(the_session);
     (void)fflush(stdout); /* into the pipe; for nobody, unless a trial's thread runs on */
+    if (fleet_is_open())
+        end_in_fleet(code, &err);
     _exit(EXIT_SUCCESS);
 }

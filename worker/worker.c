@@ -24,6 +24,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "worker/clock.h"
+#include "worker/fleet.h"
 #include "worker/page.h"
 #include "worker/slot.h"
 
@@ -342,12 +343,33 @@ static int conclude(const struct supervisor *supervisor, struct err *err)
                                      : ERR_OK;
 }
 
+/* A process of a fleet is its own slot: what MPI has set up does not live through a fork, and mpirun ends the
+ * whole fleet when one of its processes dies, so there would be nothing to supervise. */
+static int run_in_fleet(const struct worker_setup *setup, struct err *err)
+{
+    struct supervisor supervisor = {.setup = setup, .death_signal_before = -1};
+    if (setup->n_slots != 1)
+        return err_set(
+            err, ERR_INVALID,
+            "under mpirun every process is one slot: start more with mpirun -n, not %d slots in each",
+            setup->n_slots);
+    int code = fleet_open(err);
+    if (!code)
+        code = prepare(&supervisor, getppid(), err);
+    if (!code)
+        slot_run(&supervisor.slots[0].setup);
+    fleet_close();
+    return code;
+}
+
 int worker_run(const struct worker_setup *setup, struct err *err)
 {
     struct supervisor supervisor = {.setup = setup, .death_signal_before = -1};
     struct saved_signals saved;
     if (setup->n_slots < 1 || !setup->driver)
         return err_set(err, ERR_INVALID, "a worker needs a driver's endpoint and at least one slot");
+    if (fleet_is_here())
+        return run_in_fleet(setup, err);
     pid_t parent = getppid();
     int code = catch_signals(&saved, err);
     if (!code)

@@ -160,7 +160,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "digits_mlp: %s\n", error);
         return 1;
     }
-    int rc = mlp_train(&score, &options, &digits, print_epoch, NULL);
+    int rc = mlp_train(&score, &options, &digits, NULL, print_epoch, NULL);
     digits_fini(&digits);
     if (rc)
         fprintf(stderr, "digits_mlp: out of memory\n");

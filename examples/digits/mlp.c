@@ -22,6 +22,8 @@ enum { MAX_LAYERS = 8 };
 
 struct mlp {
     const struct mlp_options *options;
+    const struct mlp_team *team;
+    double *sum;  /* [n_weights]: the gradient on its way over the team */
     int n_layers; /* of weights: hidden layers + 1 */
     int size[MAX_LAYERS + 2];
     size_t offset[MAX_LAYERS + 1]; /* of w(l) in the arrays below; its biases follow it */
@@ -50,6 +52,7 @@ static void mlp_fini(struct mlp *mlp)
     free(mlp->weights);
     for (int l = 0; l <= mlp->n_layers; l++)
         free(mlp->act[l]);
+    free(mlp->sum);
     free(mlp->delta);
     free(mlp->delta_below);
     free(mlp->labels);
@@ -160,12 +163,12 @@ static void deactivate(float *delta, const float *act, size_t n, enum mlp_activa
     }
 }
 
-/* Fills the gradient of the mean cross entropy of the n images that forward has seen. */
-static void backward(struct mlp *mlp, int n)
+/* Fills the gradient of the mean cross entropy of a batch, of which forward has seen n images. */
+static void backward(struct mlp *mlp, int n, int batch)
 {
     const float *out = mlp->act[mlp->n_layers];
     for (int i = 0; i < n * DIGITS_CLASSES; i++)
-        mlp->delta[i] = (out[i] - (mlp->labels[i / DIGITS_CLASSES] == i % DIGITS_CLASSES)) / (float)n;
+        mlp->delta[i] = (out[i] - (mlp->labels[i / DIGITS_CLASSES] == i % DIGITS_CLASSES)) / (float)batch;
     for (int l = mlp->n_layers - 1; l >= 0; l--) {
         int below = mlp->size[l], above = mlp->size[l + 1];
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, below, above, n, 1.0f, mlp->act[l], below,
@@ -210,26 +213,61 @@ static void update(struct mlp *mlp)
     }
 }
 
-static void train_epoch(struct mlp *mlp, const struct digits *digits)
+static void shuffle(struct mlp *mlp, const struct digits *digits)
 {
     for (size_t i = digits->n_train - 1; i > 0; i--) {
         size_t k = random_below(&mlp->random, i + 1), held = mlp->order[i];
         mlp->order[i] = mlp->order[k];
         mlp->order[k] = held;
     }
+}
+
+/* The gradient of the whole batch. Returns 0, or -1. */
+static int sum_gradient(struct mlp *mlp)
+{
+    for (size_t i = 0; i < mlp->n_weights; i++)
+        mlp->sum[i] = (double)mlp->gradient[i];
+    if (mlp->team->sum(mlp->team->arg, mlp->sum, mlp->n_weights))
+        return -1;
+    for (size_t i = 0; i < mlp->n_weights; i++)
+        mlp->gradient[i] = (float)mlp->sum[i];
+    return 0;
+}
+
+/* One update from the n images at `order`. Returns 0, or -1. */
+static int train_batch(struct mlp *mlp, const struct digits *digits, const size_t *order, int n)
+{
+    int first = 0, count = n;
+    if (mlp->team)
+        mlp->team->part(mlp->team->arg, n, &first, &count);
+    for (int i = 0; i < count; i++) {
+        size_t image = order[first + i];
+        memcpy(mlp->act[0] + (size_t)i * DIGITS_PIXELS, digits->images + image * DIGITS_PIXELS,
+               DIGITS_PIXELS * sizeof(float));
+        mlp->labels[i] = digits->labels[image];
+    }
+    if (count > 0) {
+        forward(mlp, count);
+        backward(mlp, count, n);
+    } else { /* a batch that is smaller than the team */
+        memset(mlp->gradient, 0, mlp->n_weights * sizeof *mlp->gradient);
+    }
+    if (mlp->team && sum_gradient(mlp))
+        return -1;
+    update(mlp);
+    return 0;
+}
+
+static int train_epoch(struct mlp *mlp, const struct digits *digits)
+{
+    shuffle(mlp, digits);
     size_t batch = (size_t)mlp->options->batch;
     for (size_t start = 0; start < digits->n_train; start += batch) {
         size_t n = digits->n_train - start < batch ? digits->n_train - start : batch;
-        for (size_t i = 0; i < n; i++) {
-            size_t image = mlp->order[start + i];
-            memcpy(mlp->act[0] + i * DIGITS_PIXELS, digits->images + image * DIGITS_PIXELS,
-                   DIGITS_PIXELS * sizeof(float));
-            mlp->labels[i] = digits->labels[image];
-        }
-        forward(mlp, (int)n);
-        backward(mlp, (int)n);
-        update(mlp);
+        if (train_batch(mlp, digits, mlp->order + start, (int)n))
+            return -1;
     }
+    return 0;
 }
 
 static struct mlp_score measure(struct mlp *mlp, const struct digits *digits)
@@ -251,24 +289,34 @@ static struct mlp_score measure(struct mlp *mlp, const struct digits *digits)
     return (struct mlp_score){.accuracy = (double)n_right / (double)n, .loss = loss / (double)n};
 }
 
+static int join_team(struct mlp *mlp, const struct mlp_team *team)
+{
+    mlp->team = team;
+    mlp->sum = team ? malloc(mlp->n_weights * sizeof *mlp->sum) : NULL;
+    return team && !mlp->sum ? -1 : 0;
+}
+
 int mlp_train(struct mlp_score *score, const struct mlp_options *options, const struct digits *digits,
-              mlp_epoch_fn *after_epoch, void *arg)
+              const struct mlp_team *team, mlp_epoch_fn *after_epoch, void *arg)
 {
     struct mlp mlp;
+    int failed = 0;
     if (options->layers < 0 || options->layers > MAX_LAYERS)
         return -1;
     openblas_set_num_threads(1); /* one trial, one core: parallel trials use the others */
-    if (mlp_init(&mlp, options, digits)) {
+    if (mlp_init(&mlp, options, digits) || join_team(&mlp, team)) {
         mlp_fini(&mlp);
         return -1;
     }
     draw_weights(&mlp);
     for (int epoch = 1; epoch <= options->epochs; epoch++) {
-        train_epoch(&mlp, digits);
+        failed = train_epoch(&mlp, digits);
+        if (failed)
+            break;
         *score = measure(&mlp, digits);
         if (after_epoch && after_epoch(epoch, score, arg))
             break;
     }
     mlp_fini(&mlp);
-    return 0;
+    return failed;
 }

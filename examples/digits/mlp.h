@@ -28,12 +28,23 @@ struct mlp_score {
     double loss;     /* their mean cross entropy, in nats */
 };
 
+/* Others that train the same network on the same data: each works on a part of every batch, and the gradient
+ * is the sum of theirs. */
+struct mlp_team {
+    void *arg;
+    /* This one's part of n images: `count` of them from `first`. */
+    void (*part)(void *arg, int n, int *first, int *count);
+    /* Makes x the sum over all of the team. Non-zero: it cannot be had. */
+    int (*sum)(void *arg, double *x, size_t n);
+};
+
 /* Called after every epoch, counted from 1. Non-zero ends the training. */
 typedef int mlp_epoch_fn(int epoch, const struct mlp_score *score, void *arg);
 
-/* Trains on digits and measures after every epoch; *score is the last one. Same options, same result. Returns
- * 0, or -1 when out of memory. Weights that have run away give a loss that is not finite. */
+/* Trains on digits and measures after every epoch; *score is the last one. Same options, same result, with a
+ * team up to the order in which numbers are added. Returns 0, or -1 when out of memory or the team is lost.
+ * Weights that have run away give a loss that is not finite. */
 int mlp_train(struct mlp_score *score, const struct mlp_options *options, const struct digits *digits,
-              mlp_epoch_fn *after_epoch, void *arg);
+              const struct mlp_team *team, mlp_epoch_fn *after_epoch, void *arg);
 
 #endif

@@ -2,7 +2,8 @@
  * worker process runs many trials.
  *
  * The function does not know what its trial is for. It asks of each row of pixels and of each hidden layer
- * whether it is left out, which it is in an ablation study alone, and draws from the trial's seed. */
+ * whether it is left out, which it is in an ablation study alone, draws from the trial's seed, and trains
+ * together with the other ranks, which there are in a distributed trial alone. */
 #include "train.h"
 
 #include <math.h>
@@ -18,6 +19,20 @@ static int report_epoch(int epoch, const struct mlp_score *score, void *arg)
     prova_report_metric(trial, epoch, "val_loss", score->loss);
     int stop = prova_report(trial, epoch, score->accuracy);
     return stop || !isfinite(score->loss);
+}
+
+/* The ranks of a distributed trial are a team; alone, the part is the whole and the sum its own. */
+static void take_part(void *arg, int n, int *first, int *count)
+{
+    int64_t begin, size;
+    prova_shard(arg, n, &begin, &size);
+    *first = (int)begin;
+    *count = (int)size;
+}
+
+static int sum_over_ranks(void *arg, double *x, size_t n)
+{
+    return prova_allreduce_sum(arg, x, n);
 }
 
 /* Is "row3" or "hidden2" left out? */
@@ -74,13 +89,14 @@ int digits_train(prova_trial *trial, void *arg)
         .epochs = (int)prova_budget(trial, prova_int(trial, "epochs")),
         .seed = prova_trial_seed(trial),
     };
+    const struct mlp_team team = {.arg = trial, .part = take_part, .sum = sum_over_ranks};
     struct mlp_score score;
     struct digits seen;
     int failed =
-        copy_images(&seen, &digits, trial) || mlp_train(&score, &options, &seen, report_epoch, trial);
+        copy_images(&seen, &digits, trial) || mlp_train(&score, &options, &seen, &team, report_epoch, trial);
     free(seen.images);
     if (failed)
-        return prova_fail(trial, "out of memory, or a size that mlp.h does not allow");
+        return prova_fail(trial, "out of memory, a rank that is lost, or a size that mlp.h does not allow");
     if (!isfinite(score.loss))
         return prova_fail(trial, "the weights ran away at lr %g", options.lr);
     return prova_finish(trial, score.accuracy);

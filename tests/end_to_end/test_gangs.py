@@ -3,13 +3,14 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import unittest
 
-from harness import Case
+from harness import PROVA, Case
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "distributed"
 
@@ -142,6 +143,70 @@ class Gangs(Case):
         result = json.loads(self.prova("run", str(EXAMPLES / "ddp.yaml"), "--json").stdout)
         self.assertEqual(result["counts"]["COMPLETED"], 3)
         self.assertLess(result["best"]["value"], 0.1)
+
+
+DIGITS = EXAMPLES.parent / "digits"
+BUILD = pathlib.Path(PROVA).resolve().parent
+HAS_MPI = shutil.which("mpirun") and (BUILD / "libprova_mpi.so").exists()
+
+
+@unittest.skipUnless(HAS_MPI, "prova was built without MPI, or there is no mpirun (Debian: libopenmpi-dev, openmpi-bin)")
+class Mpi(Case):
+    """The digits network over MPI: the same libdigits.so that every other context runs."""
+
+    def digits(self, *settings: str) -> dict:
+        library = f"train.directory={BUILD / 'examples' / 'digits'}"
+        words = [word for setting in (library, *settings) for word in ("--set", setting)]
+        return self.json("run", str(DIGITS / "distributed.yaml"), *words)
+
+    def losses(self) -> list:
+        with sqlite3.connect(self.dir / "prova.db") as database:
+            query = "SELECT step, value FROM reports JOIN metrics USING (experiment, metric) WHERE name = 'val_loss' "
+            newest = "AND experiment = (SELECT max(experiment) FROM reports) ORDER BY step"
+            return [value for _, value in database.execute(query + newest)]
+
+    def test_ranks_that_share_every_batch_learn_what_one_learns(self):
+        curves = {}
+        for world in (1, 2, 4):
+            result = self.digits(f"distributed.workers={world}", f"workers={world}", "parameters.epochs.value=8")
+            self.assertEqual(result["counts"]["COMPLETED"], 1)
+            curves[world] = self.losses()
+            self.assertEqual(len(curves[world]), 8)
+        self.assertLess(curves[1][-1], 0.2)  # it does learn
+        for world in (2, 4):
+            for alone, together in zip(curves[1], curves[world]):
+                self.assertAlmostEqual(alone, together, delta=1e-4)
+
+    def test_a_search_whose_every_trial_is_a_gang_and_some_are_stopped_early(self):
+        result = self.digits(
+            "context=optimization",
+            "distributed={runtime: mpi}",
+            "workers_per_trial=2",
+            "workers=4",
+            "limits.trials=6",
+            "stopping={name: threshold, value: 0.999}",
+            "parameters.epochs.value=6",
+        )
+        counts = result["counts"]
+        self.assertEqual(counts["COMPLETED"] + counts["STOPPED"], 6)
+        self.assertGreater(counts["STOPPED"], 0)
+
+    def test_a_fleet_runs_other_trials_too(self):
+        driver = self.popen("driver", "--listen", "ipc://driver")
+        environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        fleet = subprocess.Popen(
+            ["mpirun", "-n", "2", "--oversubscribe", "--bind-to", "none", PROVA, "worker", "--driver", "ipc://driver"],
+            cwd=self.dir,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(fleet.wait)
+        self.addCleanup(fleet.terminate)
+        result = self.json("submit", "sweep.yaml", "--driver", "ipc://driver")
+        self.assertEqual(result["counts"]["COMPLETED"], 6)
+        driver.send_signal(signal.SIGTERM)
 
 
 if __name__ == "__main__":

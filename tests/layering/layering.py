@@ -35,6 +35,7 @@ LIBRARIES = [
     (r"gsl/.*", ["optimizers/*", "contexts/*"], {"PkgConfig::GSL"}),
     (r"cblas\.h|lapacke?\.h", ["optimizers/*", "contexts/*", "examples/*"], {"PkgConfig::OPENBLAS"}),
     (r"czmq\.h|zmq\.h", SOCKETS, {"PkgConfig::CZMQ", "PkgConfig::ZMQ"}),
+    (r"mpi\.h", ["worker/mpi/*"], {"MPI::MPI_C"}),
     (r"jansson\.h", ["driver/*", "sdk/*", "cli/*"], {"PkgConfig::JANSSON"}),
     (r"uthash\.h|utlist\.h|utarray\.h", ["*"], set()),
     (r"check\.h", [], {"PkgConfig::CHECK"}),
