@@ -21,4 +21,16 @@ def loco(bench):
         yield row(f"context.{name}.cpu", median(study, "cpu_us_per_trial"), "us", median(search, "cpu_us_per_trial"))
 
 
-MEASURES = [Measure("context.loco", loco)]
+def gang(bench):
+    """Start of a gang of 8 local workers, from all idle to all inside the function; the reference is one worker's idle gap."""
+    starts, gaps = bench.in_turn(
+        functools.partial(bench.program, "gang", ".", 8, 100 if bench.quick else 400),
+        functools.partial(bench.program, "gap", ".", 8, 400 if bench.quick else 3_000),
+        runs=1 if bench.quick else 3,
+    )
+    gap = median(gaps, "median_us") / 1e3
+    yield row("context.gang.median", median(starts, "median_us") / 1e3, "ms", gap, ("value", "<", 5))
+    yield row("context.gang.p99", median(starts, "p99_us") / 1e3, "ms", gap)
+
+
+MEASURES = [Measure("context.loco", loco), Measure("context.gang", gang)]

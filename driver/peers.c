@@ -227,7 +227,8 @@ static void serve_any(struct engine *engine, struct worker *worker)
             is_placed = employ_in_gang(engine, least, worker);
         else if (experiment_start_next(engine, least, worker))
             served = least;
-        if (!served && !is_placed)
+        /* A gang may have begun on others, and want more: then it is hungry again. */
+        if (!served && !is_placed && !least->is_hungry)
             DL_APPEND2(without, least, prev_hungry, next_hungry);
     }
     if (served) {
