@@ -381,6 +381,17 @@ static void finish(struct engine *engine, struct experiment *experiment, struct 
     experiment_trial_ended(engine, experiment, trial);
 }
 
+void trial_settle(struct engine *engine, struct experiment *experiment, struct trial *trial)
+{
+    trial_step(experiment, trial, TRIAL_STOPPED);
+    trial->ended_ms = engine_wall_ms(engine);
+    trial_persist(engine, experiment, trial);
+    if (engine->failed)
+        return;
+    engine->commands[engine->n_commands - 1].record.trial.curve = &trial->curve;
+    spend_curve(engine, trial);
+}
+
 void trial_give_up(struct engine *engine, struct experiment *experiment, struct trial *trial)
 {
     engine_event(engine, experiment, trial, "given up", "");

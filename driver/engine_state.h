@@ -264,6 +264,8 @@ struct trial *trial_create(struct engine *engine, struct experiment *experiment,
 void trial_destroy(struct trial *trial);
 /* A paused trial will not go on: it ends with what it has reached. */
 void trial_give_up(struct engine *engine, struct experiment *experiment, struct trial *trial);
+/* The same for one that is paused or pending when its experiment is over: no rule needs to know any more. */
+void trial_settle(struct engine *engine, struct experiment *experiment, struct trial *trial);
 /* It begins with a copy of trial `origin`: before its context_started. */
 void trial_set_origin(struct engine *engine, struct experiment *experiment, struct trial *trial,
                       uint64_t origin, int64_t units);

@@ -417,9 +417,7 @@ static void settle_rest(struct engine *engine, struct experiment *e)
             continue;
         if (trial->state == TRIAL_PENDING)
             DL_DELETE(e->pending, trial);
-        trial_step(e, trial, TRIAL_STOPPED);
-        trial->ended_ms = engine_wall_ms(engine);
-        trial_persist(engine, e, trial);
+        trial_settle(engine, e, trial);
         experiment_rank(e, trial); /* a paused one counts for what it reached */
     }
 }

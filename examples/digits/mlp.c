@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint.h"
 #include "random.h"
 
 enum { MAX_LAYERS = 8 };
@@ -296,6 +297,43 @@ static int join_team(struct mlp *mlp, const struct mlp_team *team)
     return team && !mlp->sum ? -1 : 0;
 }
 
+enum { N_PIECES = 5 };
+
+/* All that the rest of a training depends on. The options are the caller's to keep. */
+static void list_pieces(struct piece pieces[N_PIECES], struct mlp *mlp, int *epoch,
+                        const struct digits *digits)
+{
+    pieces[0] = (struct piece){epoch, sizeof *epoch};
+    pieces[1] = (struct piece){&mlp->random, sizeof mlp->random};
+    pieces[2] = (struct piece){&mlp->n_updates, sizeof mlp->n_updates};
+    pieces[3] = (struct piece){mlp->order, digits->n_train * sizeof *mlp->order};
+    pieces[4] = (struct piece){mlp->weights, 4 * mlp->n_weights * sizeof(float)};
+}
+
+/* Trains from where the network stands after `epoch` epochs. */
+static int train_on(struct mlp_score *score, struct mlp *mlp, int epoch, const struct digits *digits,
+                    mlp_epoch_fn *after_epoch, void *arg)
+{
+    const struct mlp_options *options = mlp->options;
+    struct piece pieces[N_PIECES];
+    list_pieces(pieces, mlp, &epoch, digits);
+    if (options->checkpoint)
+        (void)checkpoint_load(pieces, N_PIECES, options->checkpoint); /* none: from the beginning */
+    if (epoch >= options->epochs)
+        *score = measure(mlp, digits);
+    while (epoch < options->epochs) {
+        if (train_epoch(mlp, digits))
+            return -1;
+        *score = measure(mlp, digits);
+        epoch++;
+        if (options->checkpoint && checkpoint_save(options->checkpoint, pieces, N_PIECES))
+            return -1;
+        if (after_epoch && after_epoch(epoch, score, arg))
+            break;
+    }
+    return 0;
+}
+
 int mlp_train(struct mlp_score *score, const struct mlp_options *options, const struct digits *digits,
               const struct mlp_team *team, mlp_epoch_fn *after_epoch, void *arg)
 {
@@ -309,14 +347,7 @@ int mlp_train(struct mlp_score *score, const struct mlp_options *options, const 
         return -1;
     }
     draw_weights(&mlp);
-    for (int epoch = 1; epoch <= options->epochs; epoch++) {
-        failed = train_epoch(&mlp, digits);
-        if (failed)
-            break;
-        *score = measure(&mlp, digits);
-        if (after_epoch && after_epoch(epoch, score, arg))
-            break;
-    }
+    failed = train_on(score, &mlp, 0, digits, after_epoch, arg);
     mlp_fini(&mlp);
     return failed;
 }

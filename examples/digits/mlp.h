@@ -20,7 +20,9 @@ struct mlp_options {
     int epochs;          /* >= 1 */
     enum mlp_solver solver;
     enum mlp_activation activation;
-    uint64_t seed; /* of weights and shuffling; the split of the data does not depend on it */
+    uint64_t seed;          /* of weights and shuffling; the split of the data does not depend on it */
+    const char *checkpoint; /* file that is written after every epoch, and from which a training goes on as if
+                               it had never stopped; NULL: none */
 };
 
 struct mlp_score {
@@ -41,8 +43,9 @@ struct mlp_team {
 /* Called after every epoch, counted from 1. Non-zero ends the training. */
 typedef int mlp_epoch_fn(int epoch, const struct mlp_score *score, void *arg);
 
-/* Trains on digits and measures after every epoch; *score is the last one. Same options, same result, with a
- * team up to the order in which numbers are added. Returns 0, or -1 when out of memory or the team is lost.
+/* Trains on digits and measures after every epoch; *score is the last one (of a checkpoint that has all
+ * epochs already: what it measures). Same options, same result, with a team up to the order in which numbers
+ * are added. Returns 0, or -1 when out of memory, if the team is lost or the checkpoint cannot be written.
  * Weights that have run away give a loss that is not finite. */
 int mlp_train(struct mlp_score *score, const struct mlp_options *options, const struct digits *digits,
               const struct mlp_team *team, mlp_epoch_fn *after_epoch, void *arg);

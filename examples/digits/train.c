@@ -1,6 +1,9 @@
 /* From a trial of prova to the perceptron of mlp.c and back. The images are read once a process and kept: one
  * worker process runs many trials.
  *
+ * Where a schedule gives the trial a budget, the training is kept in the trial's directory after every epoch,
+ * and goes on from there when the trial does.
+ *
  * The function does not know what its trial is for. It asks of each row of pixels and of each hidden layer
  * whether it is left out, which it is in an ablation study alone, draws from the trial's seed, and trains
  * together with the other ranks, which there are in a distributed trial alone. */
@@ -16,8 +19,9 @@
 static int report_epoch(int epoch, const struct mlp_score *score, void *arg)
 {
     prova_trial *trial = arg;
-    prova_report_metric(trial, epoch, "val_loss", score->loss);
-    int stop = prova_report(trial, epoch, score->accuracy);
+    int step = epoch - 1; /* a report at step s says that s + 1 epochs are done */
+    prova_report_metric(trial, step, "val_loss", score->loss);
+    int stop = prova_report(trial, step, score->accuracy);
     return stop || !isfinite(score->loss);
 }
 
@@ -70,6 +74,18 @@ static int count_layers(prova_trial *trial)
     return n_left;
 }
 
+/* Where the training is kept: nowhere, if it will run only once, or on several workers at a time. Returns 0,
+ * or -1. */
+static int choose_checkpoint(char path[4096], prova_trial *trial)
+{
+    path[0] = '\0';
+    if (prova_budget(trial, 0) == 0 || prova_world(trial) > 1)
+        return 0;
+    const char *directory = prova_directory(trial);
+    int size = snprintf(path, 4096, "%s/checkpoint", directory);
+    return *directory && size < 4096 ? 0 : -1;
+}
+
 int digits_train(prova_trial *trial, void *arg)
 {
     static struct digits digits;
@@ -90,13 +106,19 @@ int digits_train(prova_trial *trial, void *arg)
         .seed = prova_trial_seed(trial),
     };
     const struct mlp_team team = {.arg = trial, .part = take_part, .sum = sum_over_ranks};
+    char checkpoint[4096];
+    if (choose_checkpoint(checkpoint, trial))
+        return prova_fail(trial, "the trial has no directory for its checkpoint");
+    options.checkpoint = *checkpoint ? checkpoint : NULL;
     struct mlp_score score;
     struct digits seen;
     int failed =
         copy_images(&seen, &digits, trial) || mlp_train(&score, &options, &seen, &team, report_epoch, trial);
     free(seen.images);
     if (failed)
-        return prova_fail(trial, "out of memory, a rank that is lost, or a size that mlp.h does not allow");
+        return prova_fail(trial,
+                          "out of memory, a rank that is lost, a size that mlp.h does not allow, or no "
+                          "place for a checkpoint");
     if (!isfinite(score.loss))
         return prova_fail(trial, "the weights ran away at lr %g", options.lr);
     return prova_finish(trial, score.accuracy);

@@ -534,6 +534,13 @@ START_TEST(a_paused_trial_counts_for_what_it_reached_when_all_is_over)
     struct wire_status status = bench_status(&bench, 1);
     ck_assert_uint_eq(status.state, EXPERIMENT_COMPLETED);
     ck_assert_uint_eq(status.best_trial, 1);
+    const struct record *last = NULL; /* of the trial: with its curve, as of every final trial */
+    for (size_t i = 0; i < bench.n_commands; i++)
+        if (bench.commands[i].kind == COMMAND_PERSIST && bench.commands[i].record.kind == RECORD_TRIAL)
+            last = &bench.commands[i].record;
+    ck_assert_ptr_nonnull(last);
+    ck_assert_int_eq((int)last->trial.state, TRIAL_STOPPED);
+    ck_assert_ptr_nonnull(last->trial.curve);
 }
 END_TEST
 

@@ -46,7 +46,7 @@ digits_contexts) # one library, unchanged: a study, a search and a single run
     "$prova" export digits-ablation >trials
     # what is left out is heard: with one seed, no two variants of a repeat come to the same loss
     "$prova" export digits-ablation --reports >reports
-    losses=$(awk -F, '$1 <= 14 && $3 == 2 && $4 == "val_loss" { print $5 }' reports | sort -u | wc -l)
+    losses=$(awk -F, '$1 <= 14 && $3 == 1 && $4 == "val_loss" { print $5 }' reports | sort -u | wc -l)
     [ "$losses" -eq 14 ] || die "expected 14 different losses: $(cat reports)"
     sweep "$sources/digits/ablation.yaml" 3 --set context=optimization --set parameters.epochs.value=2 \
         --set train.directory="$programs"
@@ -54,6 +54,22 @@ digits_contexts) # one library, unchanged: a study, a search and a single run
     sweep "$sources/digits/ablation.yaml" 3 --set context=single --set parameters.epochs.value=2 \
         --set train.directory="$programs"
     has '"COMPLETED":1' out
+    ;;
+digits_asha) # real trainings with fixed seeds: better than random search that uses as many epochs
+    run="$prova run $sources/digits/asha.yaml --quiet --workers 1 --set train.directory=$programs"
+    asha=0 random=0
+    for seed in 2 3 4; do
+        $run --set seed=$seed >out 2>err || die "$(cat err)"
+        $run --set seed=$seed --set schedule=full --set name=digits-random >out 2>err || die "$(cat err)"
+        "$prova" export digits-asha >table
+        # a trial that went on did so from its checkpoint: every epoch was reported once, and none again
+        epochs=$(awk -F, 'NR > 1 && $5 { if ($5 != $4 + 1) exit 1; n += $5 } END { print n }' table) ||
+            die "not every epoch is there once: $(cat table)"
+        [ "$epochs" -le 271 ] || die "$epochs epochs"
+        asha=$("$prova" best digits-asha --json | awk -F'"value":' -v n="$asha" '{ print n + $2 }')
+        random=$("$prova" best digits-random --json | awk -F'"value":' -v n="$random" '{ print n + $2 }')
+    done
+    awk -v a="$asha" -v r="$random" 'BEGIN { exit !(a > r) }' || die "asha $asha, random $random, of 3"
     ;;
 digits_lagom)
     "$programs/digits_lagom" --trials 4 --epochs 2 >out 2>err || die "exit status $?: $(cat err)"
