@@ -388,6 +388,26 @@ int history_observe(struct history *history, const struct observation *observati
     return change(history, entry->record, observation);
 }
 
+/* What lies at a level or above, each record counted at the highest it reached. */
+size_t history_n_reached(const struct family *family, int level)
+{
+    size_t n = 0;
+    for (int k = level; k < HISTORY_LEVELS; k++)
+        n += family->levels[k].n - family->n_beyond[k];
+    return n;
+}
+
+int history_top_level(const struct family *family, size_t enough)
+{
+    int level = HISTORY_WHOLE;
+    for (size_t n = 0; level > 0; level--) {
+        n += family->levels[level].n - family->n_beyond[level];
+        if (n >= enough)
+            break;
+    }
+    return level;
+}
+
 /* The order of what lies above a level: the first records of it, and how many there are in all. */
 struct order {
     uint32_t *records;
@@ -433,13 +453,15 @@ static void merge_level(struct order *merged, size_t want, const struct history 
         merged->records[merged->n++] = above->records[taken++];
 }
 
-size_t history_best(uint32_t *best, const struct history *history, const struct family *family, size_t want)
+size_t history_best(uint32_t *best, const struct history *history, const struct family *family, int floor,
+                    size_t want)
 {
-    if (want > family->n_valued)
-        want = family->n_valued;
+    size_t n_reached = history_n_reached(family, floor);
+    if (want > n_reached)
+        want = n_reached;
     struct order above = {.records = history->scratch},
                  merged = {.records = history->scratch ? history->scratch + history->capacity : NULL};
-    for (int level = HISTORY_WHOLE; level >= 0; level--) {
+    for (int level = HISTORY_WHOLE; level >= floor; level--) {
         const struct record_list *list = &family->levels[level];
         if (!list->n)
             continue;

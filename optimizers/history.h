@@ -76,7 +76,13 @@ size_t history_place(const struct history *history, const struct record_list *li
 /* The family of all records. */
 const struct family *history_all(const struct history *history);
 
-/* Writes the best `want` records with a value to best[want], the best first, and returns how many there are.
+/* How many records have reached a level. */
+size_t history_n_reached(const struct family *family, int level);
+/* The highest level that at least `enough` records have reached; 0: none. O(levels). */
+int history_top_level(const struct family *family, size_t enough);
+
+/* Writes the best `want` of the records that have reached level `floor` (0: of all with a value) to
+ * best[want], the best first, and returns how many there are.
  *
  * The levels' orders are made one from the top down: at each level the trials that went on divide the places
  * that they hold there anew among themselves, in the order that they showed later; the others keep theirs. So
@@ -86,6 +92,7 @@ const struct family *history_all(const struct history *history);
  * the shares of the two groups are mixed evenly.
  *
  * O(levels want). */
-size_t history_best(uint32_t *best, const struct history *history, const struct family *family, size_t want);
+size_t history_best(uint32_t *best, const struct history *history, const struct family *family, int floor,
+                    size_t want);
 
 #endif

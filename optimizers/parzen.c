@@ -6,9 +6,8 @@
  *   PARZEN_RATE        sigma = 0.1 n^(-1 / (d + 4)), Scott's rate, the same for all kernels
  *   PARZEN_NEIGHBOURS  sigma_ij = the larger distance to a neighbour of another value in coordinate j (of a
  *                      single one: to an end); it follows the scale of each coordinate by itself
- *   both               at least 1 / min(100, n + 2) ("magic clipping": however dense the observations, some
- *                      exploration remains) and half a cell, so that neighbouring integers see each other; at
- *                      most 1
+ *   both               at least blur / min(100, n + 2) ("magic clipping": however dense the observations,
+ * some exploration remains) and half a cell, so that neighbouring integers see each other; at most 1
  *
  * Neighbours are for few observations, the rate is for many. Measured over five classical functions and nine
  * recorded tables, 24 seeds each: neighbours up to 25 and the rate beyond give a mean regret at the end of
@@ -78,9 +77,9 @@ static double mass(double mu, double sigma)
     return 0.5 * (erf((1 - mu) / (sigma * M_SQRT2)) + erf(mu / (sigma * M_SQRT2)));
 }
 
-static double clip_sigma(double sigma, size_t n, double cell)
+static double clip_sigma(double sigma, const struct parzen *parzen, double cell)
 {
-    double least = fmax(1 / fmin(100, (double)n + 2), cell / 2);
+    double least = fmax(parzen->blur / fmin(100, (double)parzen->n + 2), cell / 2);
     return fmin(fmax(sigma, least), 1);
 }
 
@@ -88,7 +87,7 @@ static double clip_sigma(double sigma, size_t n, double cell)
 static void finish_rate(struct parzen *parzen, size_t dim)
 {
     double n = (double)parzen->n, d = (double)parzen->n_dims, table[TABLE + 2];
-    double sigma = clip_sigma(RATE_SIGMA * pow(fmax(n, 1), -1 / (d + 4)), parzen->n, parzen->dims[dim].cell);
+    double sigma = clip_sigma(RATE_SIGMA * pow(fmax(n, 1), -1 / (d + 4)), parzen, parzen->dims[dim].cell);
     for (int k = 0; k <= TABLE; k++)
         table[k] = log(mass((double)k / TABLE, sigma) * sigma);
     table[TABLE + 1] = table[TABLE];
@@ -141,7 +140,7 @@ static void finish_neighbours(struct parzen *parzen, size_t dim)
     qsort(sorted, n, sizeof *sorted, compare_doubles);
     for (size_t i = 0; i < n; i++) {
         double mu = parzen->mu[at(parzen, dim, i)];
-        double sigma = clip_sigma(neighbour_distance(sorted, n, mu), n, parzen->dims[dim].cell);
+        double sigma = clip_sigma(neighbour_distance(sorted, n, mu), parzen, parzen->dims[dim].cell);
         parzen->sigma[at(parzen, dim, i)] = sigma;
         parzen->offset[i] -= log(mass(mu, sigma) * sigma);
     }
@@ -155,8 +154,9 @@ static void choice_odds(double *hit, double *miss, const struct parzen *parzen, 
     *miss = share / sum;
 }
 
-void parzen_finish(struct parzen *parzen, enum parzen_width width)
+void parzen_finish(struct parzen *parzen, enum parzen_width width, double blur)
 {
+    parzen->blur = blur;
     size_t n = parzen->n;
     for (size_t i = 0; i <= n; i++)
         parzen->offset[i] = 0;

@@ -27,6 +27,7 @@ struct parzen_dim {
 struct parzen {
     size_t capacity; /* observations that fit */
     size_t n, n_dims;
+    double blur;                   /* of the least bandwidth */
     const struct parzen_dim *dims; /* borrowed */
     double *mu, *sigma;            /* [d][capacity + 1] */
     double *scale;                 /* [d][capacity + 1] -1 / (2 sigma^2) */
@@ -42,8 +43,9 @@ void parzen_fini(struct parzen *parzen);
 void parzen_begin(struct parzen *parzen, const struct parzen_dim *dims, size_t n_dims);
 /* u[n_dims]. There must be room. */
 void parzen_add(struct parzen *parzen, const double *u);
-/* Chooses bandwidths: by a rate from n and d, or by the distances of neighbours (parzen.c). */
-void parzen_finish(struct parzen *parzen, enum parzen_width width);
+/* Chooses bandwidths: by a rate from n and d, or by the distances of neighbours (parzen.c). `blur` widens the
+ * least one; 1: as published. */
+void parzen_finish(struct parzen *parzen, enum parzen_width width, double blur);
 
 /* Draws u[n_dims]; a numeric coordinate is not rounded to its cells. */
 void parzen_sample(double *u, const struct parzen *parzen, struct rng *rng);

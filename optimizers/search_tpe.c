@@ -11,8 +11,15 @@
  *   suggestion: of `candidates` draws from l the one with the largest ln l - ln g
  *
  * Only the order of values matters, so their scale and outliers do not. Pending trials count as bad until
- * more is known (the constant liar), so parallel workers spread; failed ones for good. Of a trial that has
- * only partial values so far the last one counts, so it learns from all rungs of a schedule.
+ * more is known (the constant liar), so parallel workers spread; failed ones for good.
+ *
+ * Trials that did not run to their end: the good are chosen among those that reached the highest level
+ * (optimizers/history.h) that at least ENOUGH have reached, all others are bad, as in BOHB (Falkner et al.
+ * 2018, section 3.2; there the others are left out). While most trials are short ones, what is good is known
+ * but roughly, and the least bandwidth is SHORT_BLUR times as wide (BOHB widens its draws by 3). Measured on
+ * seven tables of learning curves, asha from 3 epochs, 10 and 30 full trainings, 20 seeds: mean regret .25
+ * and .12; from all levels without blur .33 and .26; with ENOUGH 10 and without blur .33 and .20; random .30
+ * and .19.
  *
  * Conditional parameters: those with the same conditions form a family (optimizers/history.h), with densities
  * of its own from the trials in which it was active. Families are drawn one after the other, parents first,
@@ -32,7 +39,9 @@
 #include "optimizers/parzen.h"
 #include "optimizers/registry.h"
 
-enum { MAX_GOOD = 25, MAX_BAD = 500, MAX_BAD_SINGLE = 100, MAX_PENDING = 100 };
+enum { ENOUGH = 4, MAX_GOOD = 25, MAX_BAD = 500, MAX_BAD_SINGLE = 100, MAX_PENDING = 100 };
+
+#define SHORT_BLUR 5.0
 
 struct options {
     int64_t startup, candidates;
@@ -188,13 +197,20 @@ static void add_bad(struct tpe *tpe, const struct family *family, const uint32_t
         add_record(tpe, &tpe->bad, family->pending.records[family->pending.n - 1 - i], dims, n_dims);
 }
 
+/* Fills best_records and returns how many: the best share of those that reached the level. */
+static size_t choose_good(struct tpe *tpe, const struct family *family, int level)
+{
+    double share = ceil(tpe->options.gamma * (double)history_n_reached(family, level));
+    size_t want = share > MAX_GOOD ? MAX_GOOD : (size_t)share;
+    return history_best(tpe->best_records, &tpe->history, family, level, want);
+}
+
 /* l and g for these coordinates of a family. */
 static void build(struct tpe *tpe, const struct family *family, const size_t *dims, size_t n_dims)
 {
     uint32_t places[MAX_GOOD];
-    double want = ceil(tpe->options.gamma * (double)family->n_valued);
-    size_t n_good =
-        history_best(tpe->best_records, &tpe->history, family, want > MAX_GOOD ? MAX_GOOD : (size_t)want);
+    size_t n_good = choose_good(tpe, family, history_top_level(family, ENOUGH));
+    bool are_short = 2 * family->levels[HISTORY_WHOLE].n < family->n_valued;
     find_places(places, tpe, family, n_good);
     for (size_t j = 0; j < n_dims; j++)
         tpe->dims[j] = describe(&tpe->space->params[tpe->space->dim_param[dims[j]]]);
@@ -203,9 +219,10 @@ static void build(struct tpe *tpe, const struct family *family, const size_t *di
     for (size_t i = 0; i < n_good; i++)
         add_record(tpe, &tpe->good, tpe->best_records[i], dims, n_dims);
     add_bad(tpe, family, places, n_good, dims, n_dims);
-    parzen_finish(&tpe->good, PARZEN_NEIGHBOURS);
     bool are_many = tpe->options.multivariate && tpe->bad.n > MAX_GOOD;
-    parzen_finish(&tpe->bad, are_many ? PARZEN_RATE : PARZEN_NEIGHBOURS);
+    double blur = are_short ? SHORT_BLUR : 1;
+    parzen_finish(&tpe->good, PARZEN_NEIGHBOURS, blur);
+    parzen_finish(&tpe->bad, are_many ? PARZEN_RATE : PARZEN_NEIGHBOURS, blur);
 }
 
 /* Rounds a draw to what the parameters can be, and scores it. */

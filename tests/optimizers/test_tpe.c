@@ -18,7 +18,7 @@ static void build(struct parzen *parzen, const struct parzen_dim *dim, size_t n,
     parzen_begin(parzen, dim, 1);
     for (size_t i = 0; i < n; i++)
         parzen_add(parzen, &mu[i]);
-    parzen_finish(parzen, width);
+    parzen_finish(parzen, width, 1);
 }
 
 static const struct {
@@ -119,7 +119,7 @@ START_TEST(history_keeps_valued_failed_and_pending_apart)
     ck_assert_uint_eq(family->n_valued, 3);
     ck_assert_uint_eq(family->pending.n, 1);
     ck_assert_uint_eq(history.records[family->pending.records[0]].trial, 2);
-    ck_assert_uint_eq(history_best(best, &history, family, 5), 3);
+    ck_assert_uint_eq(history_best(best, &history, family, 0, 5), 3);
     static const uint64_t want[] = {4, 3, 5}; /* nothing compares 3 with the others: in the middle */
     for (size_t i = 0; i < 3; i++)
         ck_assert_uint_eq(history.records[best[i]].trial, want[i]);
@@ -164,7 +164,7 @@ START_TEST(levels_make_one_order)
     }
     for (size_t want = 1; want <= history.n; want++) {
         uint32_t best[8];
-        size_t n = history_best(best, &history, history_all(&history), want);
+        size_t n = history_best(best, &history, history_all(&history), 0, want);
         ck_assert_uint_eq(n, want);
         got[0] = 0;
         for (size_t i = 0; i < n; i++)
@@ -194,7 +194,7 @@ START_TEST(a_trial_that_was_cut_is_no_whole_one)
     ck_assert_int_eq(history_init(&history, space), 0);
     for (size_t i = 0; i < 4; i++)
         ck_assert_int_eq(history_observe(&history, &told[i]), 0);
-    ck_assert_uint_eq(history_best(best, &history, history_all(&history), 1), 1);
+    ck_assert_uint_eq(history_best(best, &history, history_all(&history), 0, 1), 1);
     ck_assert_uint_eq(history.records[best[0]].trial, 1);
     told[2].value = 1; /* trial 2 began anew and was better there */
     told[3].value = 9;
@@ -202,12 +202,89 @@ START_TEST(a_trial_that_was_cut_is_no_whole_one)
     ck_assert_int_eq(history_init(&history, space), 0);
     for (size_t i = 0; i < 5; i++)
         ck_assert_int_eq(history_observe(&history, &told[i]), 0);
-    ck_assert_uint_eq(history_best(best, &history, history_all(&history), 1), 1);
+    ck_assert_uint_eq(history_best(best, &history, history_all(&history), 0, 1), 1);
     ck_assert_uint_eq(history.records[best[0]].trial, 2);
     ck_assert_uint_eq(history_all(&history)->levels[2].n, 1); /* trial 3, whose only value is at 5 units */
     ck_assert_uint_eq(history_all(&history)->levels[HISTORY_WHOLE].n, 1);
     history_fini(&history);
     space_destroy(space);
+}
+END_TEST
+
+START_TEST(the_highest_level_with_enough_records_can_be_taken_alone)
+{
+    struct space *space = test_space_named("one double");
+    struct history history;
+    double point = 1;
+    uint32_t best[10];
+    ck_assert_int_eq(history_init(&history, space), 0);
+    /* Ten at 1 unit, the later the better; the first four at 4 units; the first two to the end. */
+    for (uint64_t trial = 1; trial <= 10; trial++)
+        for (int64_t step = 0; step < (trial <= 2 ? 9 : trial <= 4 ? 6 : 3); step += 3)
+            ck_assert_int_eq(
+                history_observe(&history,
+                                &(struct observation){.kind = step < 6 ? OBSERVED_PARTIAL : OBSERVED_FINAL,
+                                                      .trial = trial,
+                                                      .point = &point,
+                                                      .step = step,
+                                                      .value = -(double)trial}),
+                0);
+    const struct family *all = history_all(&history);
+    ck_assert_int_eq(history_top_level(all, 2), HISTORY_WHOLE);
+    ck_assert_int_eq(history_top_level(all, 4), 2);
+    ck_assert_int_eq(history_top_level(all, 10), 0);
+    ck_assert_int_eq(history_top_level(all, 11), 0);
+    ck_assert_uint_eq(history_n_reached(all, HISTORY_WHOLE), 2);
+    ck_assert_uint_eq(history_n_reached(all, 2), 4);
+    ck_assert_uint_eq(history_n_reached(all, 0), 10);
+    ck_assert_uint_eq(history_best(best, &history, all, 2, 10), 4);
+    ck_assert_uint_eq(history.records[best[0]].trial, 4);
+    ck_assert_uint_eq(history_best(best, &history, all, 0, 10), 10);
+    ck_assert_uint_eq(history.records[best[0]].trial, 10);
+    history_fini(&history);
+    space_destroy(space);
+}
+END_TEST
+
+/* Trials that are good after one step are bad later: at 8 it is the other way round. */
+static double later(double x, int64_t step)
+{
+    return step == 0 ? fabs(x + 2) : fabs(x - 2);
+}
+
+/* Of the second half of 80 trials, how many are near what is good later. */
+static size_t count_near_later(uint64_t seed)
+{
+    struct space *space = test_space_named("one double");
+    struct plugin plugin = {0};
+    struct search *search = NULL;
+    size_t n = 0;
+    ck_assert_int_eq(plugin_set_name(&plugin, "tpe", 1, 1), 0);
+    ck_assert_int_eq(search_create(&search, &plugin, space, GOAL_MINIMIZE, seed, 0, 1, NULL), 0);
+    for (uint64_t trial = 1; trial <= 80; trial++) {
+        double x;
+        ck_assert_int_eq(search_suggest(&x, search, trial, NULL), 0);
+        for (int64_t step = 0; step < (trial % 3 ? 1 : 16); step += 7)
+            ck_assert_int_eq(search_observe(search, &(struct observation){.kind = OBSERVED_PARTIAL,
+                                                                          .trial = trial,
+                                                                          .point = &x,
+                                                                          .step = step,
+                                                                          .value = later(x, step)}),
+                             0);
+        n += trial > 40 && fabs(x - 2) < fabs(x + 2);
+    }
+    search_destroy(search);
+    plugin_fini(&plugin);
+    space_destroy(space);
+    return n;
+}
+
+START_TEST(what_came_of_a_trial_later_counts_more)
+{
+    size_t n = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        n += count_near_later(seed);
+    ck_assert_uint_gt(n, 135); /* of 200; at random 100 */
 }
 END_TEST
 
@@ -341,6 +418,8 @@ int main(void)
     tcase_add_loop_test(all, draws_follow_the_density, 0, 2);
     tcase_add_test(all, history_keeps_valued_failed_and_pending_apart);
     tcase_add_loop_test(all, levels_make_one_order, 0, COUNT(orders));
+    tcase_add_test(all, the_highest_level_with_enough_records_can_be_taken_alone);
+    tcase_add_test(all, what_came_of_a_trial_later_counts_more);
     tcase_add_test(all, a_trial_that_was_cut_is_no_whole_one);
     tcase_add_test(all, parameters_with_the_same_conditions_are_a_family);
     tcase_add_loop_test(all, it_finds_better_points_than_random, 0, COUNT(contests));
