@@ -121,6 +121,7 @@ IDLE_SWEEP = """\
 name: idle
 train: {command: [sleep, "%s"]}
 parameters: {x: {min: 0.0, max: 1.0}}
+search: random
 limits: {trials: 1000}
 seed: 1
 """

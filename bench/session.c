@@ -27,6 +27,7 @@ prova_config *session_config(const char *directory, long n_workers, long n_trial
     snprintf(text, sizeof(text), "%ld", n_workers);
     session_set(config, "workers", text);
     session_set(config, "seed", "1");
+    session_set(config, "search.name", "random"); /* the service is measured, not a search that computes */
     return config;
 }
 

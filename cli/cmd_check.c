@@ -105,7 +105,9 @@ static void write_plugin(struct text *out, const char *what, const struct plugin
 static void write_reason(struct text *out, const struct spec *spec)
 {
     struct text why = {0};
-    registry_explain_search(&why, spec);
+    if (!spec->context.name ||
+        (strcmp(spec->context.name, "single") != 0 && strcmp(spec->context.name, "ablation") != 0))
+        registry_explain_search(&why, spec);
     if (why.size)
         text_printf(out, "%-12s%s\n", "", text_get(&why));
     text_fini(&why);

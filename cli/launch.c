@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/data.h"
@@ -13,6 +14,7 @@
 #include "cli/signals.h"
 #include "cli/sweep.h"
 #include "core/log.h"
+#include "optimizers/registry.h"
 #include "sdk/git.h"
 
 /* What launch_run holds. */
@@ -198,6 +200,17 @@ static int submit(struct client *client, const struct launch *launch, struct err
     return client_submit(client, &submission, LAUNCH_SUBMIT_TIMEOUT_MS, err);
 }
 
+/* What the search makes of the sweep. */
+static void say_reason(const struct spec *spec)
+{
+    struct text why = {0};
+    if (strcmp(spec->context.name, "single") != 0 && strcmp(spec->context.name, "ablation") != 0)
+        registry_explain_search(&why, spec);
+    if (why.size)
+        (void)fprintf(stderr, "%s: search %s: %s\n", spec->name, spec->search.name, text_get(&why));
+    text_fini(&why);
+}
+
 int launch_sweep(struct launch *launch, const struct sweep *sweep, const char *file)
 {
     struct submission submission = {sweep, file, git_revision(sweep->directory)};
@@ -208,6 +221,8 @@ int launch_sweep(struct launch *launch, const struct sweep *sweep, const char *f
     launch->is_fleet = sweep->spec->gang.runtime == RUNTIME_MPI;
     launch->begin = submit;
     launch->arg = &submission;
+    if (!launch->quiet)
+        say_reason(sweep->spec);
     int status = launch_run(launch);
     free(submission.git_revision);
     return status;

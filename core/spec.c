@@ -29,7 +29,7 @@ static int set_defaults(struct spec *spec)
     spec->retries = 1;
     if (!spec->space || !spec->name || !spec->metric.name)
         return ERR_NOMEM;
-    int code = set_default(&spec->search, "random");
+    int code = set_default(&spec->search, "auto");
     if (code == 0)
         code = set_default(&spec->schedule, "full");
     if (code == 0)

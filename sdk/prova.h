@@ -160,7 +160,7 @@ PROVA_API const char *prova_directory(prova_trial *trial);
 
 enum prova_scale { PROVA_LINEAR = 0, PROVA_LOG = 1 };
 
-/* An empty configuration: random search, schedule full, no early stopping, the metric "objective" to be
+/* An empty configuration: search auto, schedule full, no early stopping, the metric "objective" to be
  * minimised, 100 trials, 1 local worker. NULL only when out of memory. The setters return 0 or a code; the
  * first fault is also kept and prova_lagom then returns it, so a program may set everything and look once. */
 PROVA_API prova_config *prova_config_new(const char *name);
@@ -258,10 +258,10 @@ PROVA_API double prova_result_seconds(const prova_result *result);
 
 /* A search without any driver. `space` is the `parameters:` section of a sweep file as YAML or JSON text:
  * "{lr: {min: 1.0e-4, max: 1.0, scale: log}, layers: {min: 1, max: 8}}": as there, a range of two whole
- * numbers is an int unless it says `type: double`. `search` is a name ("random", "tpe", ...; `prova search`
- * lists them), `options` its settings, e.g. "{startup: 20}", or NULL; `goal` "minimize" or "maximize".
- * Returns NULL with a text in error[error_size] (which may be NULL). The same seed and calls give the same
- * points. */
+ * numbers is an int unless it says `type: double`. `search` is a name ("gp", "random", ...; NULL: "auto";
+ * `prova search` lists them), `options` its settings, e.g. "{startup: 20}", or NULL; `goal` "minimize" or
+ * "maximize". Returns NULL with a text in error[error_size] (which may be NULL). The same seed and calls give
+ * the same points. */
 PROVA_API prova_search *prova_search_new(const char *space, const char *search, const char *options,
                                          const char *goal, uint64_t seed, char *error, size_t error_size);
 PROVA_API void prova_search_free(prova_search *search);

@@ -68,15 +68,15 @@ prova_search *prova_search_new(const char *space, const char *search_name, const
                                const char *goal, uint64_t seed, char *error, size_t error_size)
 {
     search_say(error, error_size, "");
-    if (!space || !search_name) {
-        search_say(error, error_size, "a search needs a space and a name");
+    if (!space) {
+        search_say(error, error_size, "a search needs a space");
         return NULL;
     }
     struct err err = {0};
     const struct override overrides[] = {{"parameters", space},
                                          {"metric.goal", goal ? goal : "minimize"},
                                          {"search", options && *options ? options : "{}"},
-                                         {"search.name", search_name}};
+                                         {"search.name", search_name ? search_name : "auto"}};
     struct spec *spec =
         search_make_spec("", overrides, sizeof overrides / sizeof *overrides, error, error_size);
     prova_search *search = spec ? search_open(spec, seed, &err) : NULL;

@@ -94,7 +94,7 @@ START_TEST(a_small_file_has_the_defaults)
     ck_assert_str_eq(spec->metric.name, "objective");
     ck_assert_int_eq((int)spec->metric.goal, GOAL_MINIMIZE);
     ck_assert_int_eq((int)spec->metric.value, METRIC_FINAL);
-    ck_assert_str_eq(spec->search.name, "random");
+    ck_assert_str_eq(spec->search.name, "auto");
     ck_assert_str_eq(spec->schedule.name, "full");
     ck_assert_str_eq(spec->stopping.name, "none");
     ck_assert_str_eq(spec->context.name, "optimization");

@@ -83,7 +83,7 @@ START_TEST(the_json_says_every_default)
         "{\"name\":\"test\",\"train\":{\"kind\":\"none\",\"function\":null,\"directory\":null,\"grace_s\":10},"
         "\"metric\":{\"name\":\"objective\",\"goal\":\"minimize\",\"value\":\"final\",\"pattern\":null},"
         "\"parameters\":{\"x\":{\"type\":\"int\",\"min\":0,\"max\":9,\"scale\":\"linear\"}},"
-        "\"search\":{\"name\":\"random\"},\"schedule\":{\"name\":\"full\"},\"stopping\":{\"name\":\"none\"},"
+        "\"search\":{\"name\":\"auto\"},\"schedule\":{\"name\":\"full\"},\"stopping\":{\"name\":\"none\"},"
         "\"context\":{\"name\":\"optimization\"},"
         "\"distributed\":{\"workers\":1,\"runtime\":\"env\",\"parameter_servers\":0},"
         "\"limits\":{\"trials\":100,\"hours\":0,\"target\":null,\"failures\":10,\"trial_hours\":0,\"budget\":0},"

@@ -23,6 +23,7 @@ name: population
 train: {command: [./train.sh, "${x}"]}
 metric: {name: score, goal: maximize}
 parameters: {x: {type: double, min: 0.0, max: 1.0}}
+search: random
 schedule: {name: pbt, population: 6, quantile: 0.34, interval: 2, max_budget: 8}
 limits: {trials: 40}
 seed: 3

@@ -245,6 +245,23 @@ END_TEST
 
 #define COUNT(list) ((int)(sizeof(list) / sizeof *(list)))
 
+START_TEST(without_a_name_it_is_the_one_that_chooses)
+{
+    prova_search *unnamed = open_search(space_yaml, NULL, NULL, "minimize");
+    prova_search *chosen = open_search(space_yaml, "auto", NULL, "minimize");
+    for (int i = 0; i < 12; i++) {
+        int64_t a, b;
+        ck_assert_int_eq(prova_search_ask(unnamed, &a), 0);
+        ck_assert_int_eq(prova_search_ask(chosen, &b), 0);
+        ck_assert_str_eq(prova_search_json(unnamed, a), prova_search_json(chosen, b));
+        ck_assert_int_eq(prova_search_tell(unnamed, a, i % 5), 0);
+        ck_assert_int_eq(prova_search_tell(chosen, b, i % 5), 0);
+    }
+    prova_search_free(unnamed);
+    prova_search_free(chosen);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ask");
@@ -260,6 +277,7 @@ int main(void)
     tcase_add_loop_test(all, added_points_are_checked, 0, COUNT(added));
     tcase_add_loop_test(all, a_bad_search_is_refused_with_a_message, 0, COUNT(refused));
     tcase_add_test(all, options_reach_the_search);
+    tcase_add_test(all, without_a_name_it_is_the_one_that_chooses);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -320,6 +320,7 @@ const char *sweep(int n_trials, const char *more)
              "metric: {name: loss, goal: minimize}\n"
              "parameters:\n"
              "  x: {min: 0.0, max: 1.0}\n"
+             "search: random\n"
              "limits: {trials: %d}\n"
              "seed: 1\n%s",
              n_trials, more);
