@@ -40,7 +40,7 @@ static const struct prior noise_prior = {.mean = -9, .sd = 3, .min = -18.4, .max
 static const struct prior c_prior = {.mean = 2, .sd = 1.5, .min = -9.2, .max = 6.9};
 
 /* Begun with less, a fit to noisy values explains them by short lengthscales and does not come back. */
-#define START_NOISE     0.02
+#define START_NOISE     0.05
 #define MIN_LENGTHSCALE 5e-3
 #define MAX_LENGTHSCALE 1e4
 #define TOLERANCE       1e-5
