@@ -10,6 +10,7 @@ COLOURS = {  # those of Okabe and Ito, which people of all colour vision tell ap
     "optuna-gp": "#0072B2", "optuna-tpe": "#009E73", "optuna-cmaes": "#CC79A7", "optuna-random": "#888888",
 }
 N_POINTS = 60  # of one line
+MIN_SEEDS = 3  # fewer have no quartiles
 
 
 def quartiles(runs, at):
@@ -69,14 +70,15 @@ def draw_line(axes, searcher, points):
         edge = [(at, low) for at, (low, _, _) in points] + [(at, high) for at, (_, _, high) in reversed(points)]
         yield f'<path d="{axes.path(edge)} Z" fill="{colour}" fill-opacity="0.10"/>'
     line = axes.path([(at, middle) for at, (_, middle, _) in points])
-    yield f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
+    width = 4 if searcher == "prova-auto" else 1.6  # it is drawn first, and mostly is one of the others
+    yield f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>'
 
 
 def draw_panel(figures, problem, searchers, left, top):
     lines = {}
     for searcher in searchers:
         runs = list(figures.of(searcher, problem).values())
-        if runs:
+        if len(runs) >= MIN_SEEDS:
             lines[searcher] = [(at, quartiles(runs, at)) for at in chosen_evaluations(runs)]
     seen = [value for points in lines.values() for _, values in points for value in values]
     high = max(seen, default=1.0) or 1.0

@@ -24,11 +24,12 @@ static const struct {
     const char *says;
 } plans[] = {
     {"ten doubles", 100, 1, "gp: few trials are planned, so each must teach much"},
-    {"conditional", 500, 100, "gp: few trials are planned, so each must teach much"},
-    {"ten doubles", 501, 1, "gp for 500 trials, then cmaes: many trials, and numbers without conditions"},
-    {"ten doubles", 0, 0, "gp for 500 trials, then cmaes: many trials, and numbers without conditions"},
-    {"ten doubles", 5000, 1, "gp for 150 trials, then cmaes: many trials, and numbers without conditions"},
-    {"mixed", 2000, 1, "gp for 500 trials, then tpe: many trials, of categorical or conditional parameters"},
+    {"mixed", 500, 100, "gp: few trials are planned, so each must teach much"},
+    {"conditional", 100, 1, "tpe: parameters with conditions"},
+    {"ten doubles", 501, 1, "gp for 500 trials, then cmaes: many trials, and numbers alone"},
+    {"ten doubles", 0, 0, "gp for 500 trials, then cmaes: many trials, and numbers alone"},
+    {"ten doubles", 5000, 1, "gp for 150 trials, then cmaes: many trials, and numbers alone"},
+    {"mixed", 2000, 1, "gp for 500 trials, then tpe: many trials, of categorical parameters"},
     {"mixed", 100, 101, "tpe: more than 100 workers at a time"},
     {"150 doubles", 100, 1, "tpe: more than 100 parameters"},
 };
