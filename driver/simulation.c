@@ -13,6 +13,7 @@
 #include "core/rng.h"
 #include "driver/engine.h"
 #include "driver/heap.h"
+#include "optimizers/lattice.h"
 
 #define SECOND           1e9
 #define NEVER            (INT64_MAX / 4)      /* a lease, in ns */
@@ -55,6 +56,7 @@ struct simulation {
     struct past *pasts; /* [capacity_pasts] by trial */
     size_t capacity_pasts;
     bool *is_used;          /* [n_rows] */
+    bool is_drawn;          /* see draws_rows */
     struct answer *answers; /* to questions of the engine */
     size_t n_answers, capacity_answers;
     int64_t now_ns;
@@ -117,6 +119,23 @@ static double draw_noise(const struct simulation *sim, uint64_t trial, size_t ro
     return n ? replicates[chosen] - r->curves[row] : 0;
 }
 
+/* Where a random search may have rows only, it draws rows, all equally likely. To take the row nearest to a
+ * random point would not do: in several dimensions those on the rim of the space are nearest to most of it.
+ */
+static bool draws_rows(const struct simulation *sim)
+{
+    return sim->spec->table.lookup == LOOKUP_ROWS && strcmp(sim->spec->search.name, "random") == 0 &&
+           !space_has_defaults(sim->spec->space) && sim->spec->warm_start.n == 0;
+}
+
+static size_t find_row(struct simulation *sim, uint64_t trial, const double *point)
+{
+    size_t n = sim->recording->n_rows;
+    if (!sim->is_drawn)
+        return recording_find(sim->recording, point);
+    return trial <= n ? (size_t)lattice_permute(trial - 1, n, sim->setup->seed) : SIZE_MAX;
+}
+
 /* Looks the trial up; its row stays the same in every attempt. ERR_EXHAUSTED: no row is left. */
 static int find_past(struct past **past, struct simulation *sim, uint64_t trial, const double *point)
 {
@@ -124,7 +143,7 @@ static int find_past(struct past **past, struct simulation *sim, uint64_t trial,
     if (!*past)
         return no_memory(sim);
     if ((*past)->row == SIZE_MAX) {
-        size_t row = recording_find(sim->recording, point);
+        size_t row = find_row(sim, trial, point);
         if (row == SIZE_MAX)
             return err_set(sim->err, ERR_EXHAUSTED, "every row of the table was used");
         (*past)->row = row;
@@ -443,6 +462,7 @@ static int submit(struct simulation *sim)
     spec->seed = sim->setup->seed;
     spec->has_seed = true;
     sim->spec = spec;
+    sim->is_drawn = draws_rows(sim);
     sim->n_hands = (size_t)spec->workers;
     struct experiment_record record = {
         .id = experiment_id, .name = spec->name, .spec_json = json, .source = json};
