@@ -8,7 +8,7 @@
 
 #include "core/number.h"
 
-#define SEARCHES(X) X(auto) X(random) X(grid) X(sobol) X(tpe) X(gp) X(cmaes)
+#define SEARCHES(X) X(auto) X(random) X(grid) X(sobol) X(tpe) X(gp) X(cmaes) X(evolution)
 
 #define SCHEDULES(X) X(full) X(asha) X(asha_stopping) X(hyperband) X(pbt)
 
