@@ -19,8 +19,8 @@ enum {
     N_SPREAD_STARTS =
         3,          /* of the starts: the best of those spread evenly; the others are the best of the near */
     MAX_CLIMB = 30, /* evaluations of one climb */
-    MAX_MOVES = 30, /* single changes in a row */
-    MAX_TURNS = 4,  /* of climbing and moving */
+    MAX_MOVES = 8,  /* single changes in a row */
+    MAX_TURNS = 2,  /* of climbing and moving */
     FEW_VALUES = 16 /* all of them are tried in a move */
 };
 
