@@ -9,8 +9,8 @@
 #include "cli/sweep.h"
 #include "cli/table.h"
 #include "cli/term.h"
+#include "contexts/context.h"
 #include "driver/store_query.h"
-#include "optimizers/registry.h"
 
 struct check_options {
     const char *db;
@@ -105,9 +105,7 @@ static void write_plugin(struct text *out, const char *what, const struct plugin
 static void write_reason(struct text *out, const struct spec *spec)
 {
     struct text why = {0};
-    if (!spec->context.name ||
-        (strcmp(spec->context.name, "single") != 0 && strcmp(spec->context.name, "ablation") != 0))
-        registry_explain_search(&why, spec);
+    context_explain_search(&why, spec);
     if (why.size)
         text_printf(out, "%-12s%s\n", "", text_get(&why));
     text_fini(&why);

@@ -10,8 +10,8 @@
 #include "cli/output.h"
 #include "cli/study.h"
 #include "cli/term.h"
+#include "contexts/context.h"
 #include "core/spec.h"
-#include "optimizers/registry.h"
 
 struct show_options {
     const char *db, *driver;
@@ -103,7 +103,7 @@ static void write_reason(struct text *out, const json_t *document)
     struct spec *spec = NULL;
     char *source = json_dumps(document, JSON_ENCODE_ANY);
     if (source && spec_parse(&spec, source, strlen(source), "spec", NULL, 0, &faults) == 0)
-        registry_explain_search(&why, spec);
+        context_explain_search(&why, spec);
     if (why.size)
         text_printf(out, "%-12s%s\n", "", text_get(&why));
     spec_destroy(spec);

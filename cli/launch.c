@@ -13,8 +13,8 @@
 #include "cli/result.h"
 #include "cli/signals.h"
 #include "cli/sweep.h"
+#include "contexts/context.h"
 #include "core/log.h"
-#include "optimizers/registry.h"
 #include "sdk/git.h"
 
 /* What launch_run holds. */
@@ -204,8 +204,7 @@ static int submit(struct client *client, const struct launch *launch, struct err
 static void say_reason(const struct spec *spec)
 {
     struct text why = {0};
-    if (strcmp(spec->context.name, "single") != 0 && strcmp(spec->context.name, "ablation") != 0)
-        registry_explain_search(&why, spec);
+    context_explain_search(&why, spec);
     if (why.size)
         (void)fprintf(stderr, "%s: search %s: %s\n", spec->name, spec->search.name, text_get(&why));
     text_fini(&why);

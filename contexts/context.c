@@ -86,6 +86,13 @@ void context_destroy(struct context *context)
     free(context);
 }
 
+void context_explain_search(struct text *text, const struct spec *spec)
+{
+    const struct context_type *type = context_type_find(spec->context.name);
+    if (type && type->searches)
+        registry_explain_search(text, spec);
+}
+
 bool context_searches(const struct context *context)
 {
     return context->type->searches;

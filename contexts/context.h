@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/faults.h"
 #include "core/spec.h"
+#include "core/text.h"
 #include "core/trial.h"
 #include "optimizers/schedule.h"
 
@@ -65,6 +66,8 @@ struct context_type {
 extern const struct context_type *const context_types[];
 extern const size_t n_context_types;
 const struct context_type *context_type_find(const char *name);
+/* What the search makes of the spec (registry_explain_search); nothing in a context that does not search. */
+void context_explain_search(struct text *text, const struct spec *spec);
 
 /* The context of one experiment. */
 struct context;

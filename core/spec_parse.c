@@ -319,12 +319,23 @@ static void settle_study_limits(struct spec *spec, const struct yaml_pair *limit
         spec->limits.failures = n_variants;
 }
 
+/* Contexts that make one trial, whatever the limits say. */
+static bool is_one_run(const struct spec *spec)
+{
+    const char *context = spec->context.name ? spec->context.name : "";
+    return strcmp(context, "single") == 0 || strcmp(context, "distributed") == 0;
+}
+
 /* Without any limit a search would never end: 100 trials, unless it walks a grid, which ends by itself. */
 static void settle_limits(struct spec *spec, const struct yaml *root)
 {
     const struct yaml_pair *limits = yaml_find(root, "limits");
     if (spec->ablation) {
         settle_study_limits(spec, limits);
+        return;
+    }
+    if (is_one_run(spec)) {
+        spec->limits.trials = 1;
         return;
     }
     bool is_limited =
