@@ -134,10 +134,13 @@ bool sim_driver_has_report(const struct sim_driver *driver, struct id worker, st
         const struct table *table = &driver->tables[i];
         if (!id_equal(table->record.id, experiment))
             continue;
-        /* Stale attempts are acknowledged and not kept. */
+        /* Stale attempts are acknowledged and not kept. One of that number may be stale while the trial is
+         * pending: a driver that died had assigned it, and its successor, which knows nothing of that, has
+         * not yet. (The worker is that of the last attempt.) */
         const struct experiment *e = engine_experiment(driver->engine, experiment);
         const struct trial *t = experiment_trial(e, trial);
-        if (!t || t->attempt != attempt || !id_equal(t->worker_id, worker) || trial_state_is_final(t->state))
+        if (!t || t->attempt != attempt || t->state == TRIAL_PENDING || !id_equal(t->worker_id, worker) ||
+            trial_state_is_final(t->state))
             return true;
         struct report_key key = report_key(table->record.key, trial, attempt, step);
         return find_report(driver, &key) != NULL;

@@ -81,13 +81,40 @@ static void transmit(struct world *world, enum happening_kind kind, size_t worke
                                  .size = world->buffer.size});
 }
 
+/* What a message is about: "139.3" is attempt 3 of trial 139. */
+static void trace(const struct world *world, enum happening_kind kind, size_t worker,
+                  const struct wire_message *message)
+{
+    fprintf(stderr, "%9.3f %s %zu %s", (double)world->now_ns / 1e9, kind == TO_DRIVER ? "from" : "to  ",
+            worker, wire_type_name(message->type));
+#define ABOUT(kind)                                                                                          \
+    fprintf(stderr, " %02x:%llu.%llu", message->kind.experiment.bytes[0],                                    \
+            (unsigned long long)message->kind.trial, (unsigned long long)message->kind.attempt)
+    if (message->type == WIRE_ASSIGN)
+        ABOUT(assign);
+    else if (message->type == WIRE_HOLD)
+        ABOUT(hold);
+    else if (message->type == WIRE_STOP)
+        ABOUT(stop);
+    else if (message->type == WIRE_PROGRESS)
+        ABOUT(progress);
+#undef ABOUT
+    if (message->type == WIRE_PROGRESS)
+        fprintf(stderr, " seq %llu outcome %llu", (unsigned long long)message->progress.seq,
+                (unsigned long long)message->progress.outcome);
+    else if (message->type == WIRE_ACK)
+        fprintf(stderr, " seq %llu", (unsigned long long)message->ack.seq);
+    else if (message->type == WIRE_STOP)
+        fprintf(stderr, " reason %llu", (unsigned long long)message->stop.reason);
+    fprintf(stderr, "\n");
+}
+
 void world_send(struct world *world, enum happening_kind kind, size_t worker,
                 const struct wire_message *message)
 {
     MUST(wire_encode(&world->buffer, message) == 0);
     if (world->trace)
-        fprintf(stderr, "%9.3f %s %zu %s\n", (double)world->now_ns / 1e9, kind == TO_DRIVER ? "from" : "to  ",
-                worker, wire_type_name(message->type));
+        trace(world, kind, worker, message);
     if (world_chance(world, world->faults.lost))
         return;
     transmit(world, kind, worker);
