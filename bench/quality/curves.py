@@ -22,6 +22,7 @@ TARGETS = {10: 0.20, 30: 0.08}
 SCHEDULES = {
     "full": "{{name: full}}",
     "asha": "{{name: asha, max_budget: {steps}}}",
+    "asha-2-4": "{{name: asha, max_budget: {steps}, min_budget: 2, eta: 4}}",  # fewer, farther rungs: first epochs mislead
     "asha-stopping": "{{name: asha-stopping, max_budget: {steps}}}",
     "hyperband": "{{name: hyperband, max_budget: {steps}}}",
 }

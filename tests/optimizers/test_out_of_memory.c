@@ -181,8 +181,8 @@ END_TEST
 
 static const char *const sweeps[] = {
     "context: single\n",
-    "context: ablation\nparameters: {x: {min: 0, max: 1.0}}\n"
-    "ablation: {features: [a, b], layers: [c], parameters: {x: 0}, groups: [[a, c]], mode: [loco, only, pairs]}\n",
+    ("context: ablation\nparameters: {x: {min: 0, max: 1.0}}\n"
+     "ablation: {features: [a, b], layers: [c], parameters: {x: 0}, groups: [[a, c]], mode: [loco, only, pairs]}\n"),
     "parameters: {x: {min: 0, max: 1.0}}\nstopping: {name: median, min_trials: 1}\n",
     "parameters: {x: {min: 0, max: 1.0}}\nschedule: {name: asha, max_budget: 9}\nstopping: patience\n",
     "parameters: {x: {min: 0, max: 5}}\nsearch: {name: grid, counts.x: 3}\n",

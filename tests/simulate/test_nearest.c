@@ -9,8 +9,8 @@ enum { N = 400, MAX_PARAMS = 8 };
 static const char *const sweeps[] = {
     "parameters: {a: {min: 0.0, max: 1.0}, b: {min: 1.0e-4, max: 1.0, scale: log}}\n",
     "parameters: {a: {min: 1, max: 5}, b: {values: [x, y, z]}, c: {min: 0.0, max: 9.0}}\n",
-    "parameters: {b: {values: [x, y, z]}, c: {min: 0.0, max: 1.0, when: {b: [x, y]}},\n"
-    "             d: {values: [u, v], when: {b: x}}, e: {min: 1, max: 9, when: {d: [u]}}}\n",
+    ("parameters: {b: {values: [x, y, z]}, c: {min: 0.0, max: 1.0, when: {b: [x, y]}},\n"
+     "             d: {values: [u, v], when: {b: x}}, e: {min: 1, max: 9, when: {d: [u]}}}\n"),
     "parameters: {a: {values: [p, q]}}\n",
 };
 
