@@ -35,9 +35,9 @@ struct prior {
 
 static const struct prior signal_prior = {.mean = 0, .sd = 1, .min = -6.9, .max = 6.9};
 static const struct prior noise_prior = {.mean = -9, .sd = 3, .min = -18.4, .max = 0};
-/* The transform of values is all but linear unless they say otherwise: with a mean of 0.7 searches of
- * functions with many minima (Levy, Styblinski-Tang) ended in the wrong one twice as often. */
-static const struct prior c_prior = {.mean = 2, .sd = 1.5, .min = -9.2, .max = 6.9};
+/* Its mean and START_NOISE were chosen among two each by 19 problems with 12 seeds that nothing else was
+ * chosen by: a mean of 2 (all but linear unless the values say otherwise) was no better anywhere. */
+static const struct prior c_prior = {.mean = 0.7, .sd = 1.5, .min = -9.2, .max = 6.9};
 
 /* Begun with less, a fit to noisy values explains them by short lengthscales and does not come back. */
 #define START_NOISE     0.05

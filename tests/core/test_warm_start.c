@@ -235,6 +235,7 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("warm start");
+    tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, NULL, tear_down);
     tcase_add_test(tests, points_of_the_file_have_values_or_are_to_be_tried);
     tcase_add_test(tests, a_table_may_stand_in_the_file);

@@ -414,7 +414,7 @@ static const struct {
     {"grid", "count", "3", 0, ""},
     {"grid", "counts.lr", "3", 0, ""},
     {"rnadom", NULL, NULL, 3, "did you mean 'random'"},
-    {"zzz", NULL, NULL, 3, "there are: random"},
+    {"zzz", NULL, NULL, 3, "there are: auto, random"},
     {"grid", "cuont", "3", 7, "count"},
     {"grid", "count", "0", 7, "count"},
     {"grid", "count", "many", 7, "count"},
