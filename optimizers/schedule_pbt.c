@@ -94,6 +94,8 @@ struct member {
     int64_t budget;
     size_t n_scores;
     double *scores; /* [n_scores] Q(1), Q(2), ...; INFINITY: not finite */
+    size_t
+        n_inherited; /* scores of its origin: until it has one of its own it may have no checkpoint to copy */
     bool is_running, is_dead, has_completed;
     UT_hash_handle hh;
 };
@@ -226,7 +228,7 @@ static const struct member *choose_origin(const struct pbt *pbt)
     size_t n = 0;
     for (size_t i = 0; i < pbt->n_population; i++) {
         const struct member *member = pbt->population[i];
-        bool goes_on = member->n_scores > 0 && !member->has_completed &&
+        bool goes_on = member->n_scores > member->n_inherited && !member->has_completed &&
                        ready_units(pbt, member->n_scores) < pbt->options.max_budget &&
                        isfinite(member->scores[member->n_scores - 1]);
         if (goes_on)
@@ -363,6 +365,7 @@ static int pbt_forked(void *state, uint64_t trial, uint64_t origin, int64_t unit
         if (add_score(member, model->scores[k]) < 0)
             return ERR_NOMEM;
     }
+    member->n_inherited = member->n_scores;
     return 0;
 }
 

@@ -40,11 +40,11 @@ class Pbt(Case):
         (found,) = self.dir.glob(f"prova_trials/population-*/{trial}")
         return found
 
-    def check(self) -> list[dict]:
+    def check(self, completed: range = range(6, 7)) -> list[dict]:
         trials = self.json("trials", "population")["trials"]
         forked = [trial for trial in trials if trial["origin"]]
         self.assertTrue(forked)
-        self.assertEqual(len([trial for trial in trials if trial["state"] == "COMPLETED"]), 6)
+        self.assertIn(len([trial for trial in trials if trial["state"] == "COMPLETED"]), completed)
         for trial in trials:
             self.assertIn(trial["state"], ("COMPLETED", "STOPPED"))
             if trial["state"] == "COMPLETED":
@@ -71,7 +71,8 @@ class Pbt(Case):
 
     def test_several_workers_share_a_population(self):
         self.prova("run", "sweep.yaml", "--workers", "3")
-        self.check()
+        # Who is replaced when all others have completed has nobody left to copy.
+        self.check(range(4, 7))
 
     def test_it_goes_on_after_kills(self):
         gate = TRAIN.replace("cd ", 'if [ -p started ]; then echo "$PPID $PROVA_TRIAL $PROVA_ATTEMPT" > started; fi\n'
@@ -91,7 +92,7 @@ class Pbt(Case):
         self.open_gate()
         self.prova("resume", "population")
         trials = self.json("trials", "population")["trials"]
-        self.assertEqual(len([trial for trial in trials if trial["state"] == "COMPLETED"]), 6)
+        self.assertIn(len([trial for trial in trials if trial["state"] == "COMPLETED"]), range(4, 7))
         for trial in trials:
             if trial["origin"]:
                 self.assertLess(trial["origin"], trial["trial"])
