@@ -275,8 +275,10 @@ static int follow(struct run *run, struct err *err)
 static void explain_search(struct run *run, const struct spec *spec)
 {
     struct text why = {0}, line = {0};
-    bool has_search =
-        strcmp(spec->context.name, "single") != 0 && strcmp(spec->context.name, "ablation") != 0;
+    static const char *const without[] = {"single", "ablation", "distributed"};
+    bool has_search = true;
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        has_search = has_search && strcmp(spec->context.name, without[i]) != 0;
     if (has_search && !run->display.is_quiet)
         registry_explain_search(&why, spec);
     text_printf(&line, "prova: search %s: %s", spec->search.name, text_get(&why));
@@ -334,6 +336,15 @@ static int prepare(struct run *run, const prova_config *config)
         return rc;
     }
     run->n_workers = (int)spec->workers;
+    if (spec->gang.runtime == RUNTIME_MPI && !run->driver) {
+        result_fail(
+            run->result, ERR_UNSUPPORTED,
+            "runtime mpi needs workers that mpirun has started: submit to a running driver (PROVA_DRIVER), "
+            "and serve it by `mpirun -n %lld` of this program with PROVA_ROLE=worker and PROVA_EXPERIMENT",
+            (long long)spec->gang.workers);
+        spec_destroy(spec);
+        return ERR_UNSUPPORTED;
+    }
     if (run->local.resume)
         rc = unfinished_find(&run->experiment, &earlier, spec->name, run->driver, run->local.database, &err);
     if (rc) {
@@ -460,7 +471,8 @@ static void serve(prova_result *result, prova_train_fn train, void *arg, const p
         free(faults);
         return;
     }
-    setup.n_slots = (int)spec->workers;
+    /* In a fleet of mpirun every process is one slot. */
+    setup.n_slots = spec->gang.runtime == RUNTIME_MPI ? 1 : (int)spec->workers;
     setup.quiet = parent;
     result_set_experiment(result, setup.experiment, spec); /* takes it */
     rc = worker_run(&setup, &err);

@@ -557,6 +557,19 @@ static int in_another_program(prova_trial *trial, void *arg)
                                   : prova_fail(trial, "forked");
 }
 
+START_TEST(a_gang_over_mpi_needs_a_fleet_which_is_said_at_once)
+{
+    prova_config_set(config, "distributed", "{workers: 2, runtime: mpi}");
+    ck_assert_str_eq(prova_config_error(config), "");
+    prova_result *result = run(in_another_program, NULL);
+    ck_assert_int_eq(prova_result_code(result), PROVA_EUNSUPPORTED);
+    ck_assert_msg(strstr(prova_result_error(result), "mpirun -n 2") != NULL, "%s",
+                  prova_result_error(result));
+    ck_assert_int_eq(access("prova.db", F_OK), -1);
+    prova_result_free(result);
+}
+END_TEST
+
 START_TEST(a_program_that_calls_lagom_is_the_worker)
 {
     char path[PATH_MAX];
@@ -665,6 +678,8 @@ int main(int argc, char **argv)
     add(suite, "a_running_driver_is_used", a_running_driver_is_used);
     add(suite, "another_process_serves_the_same_experiment_by_its_role",
         another_process_serves_the_same_experiment_by_its_role);
+    add(suite, "a_gang_over_mpi_needs_a_fleet_which_is_said_at_once",
+        a_gang_over_mpi_needs_a_fleet_which_is_said_at_once);
     add(suite, "a_program_that_calls_lagom_is_the_worker", a_program_that_calls_lagom_is_the_worker);
     TCase *programs = tcase_create("a_worker_program_that_is_not_there_or_fails_is_told");
     tcase_add_checked_fixture(programs, set_up, tear_down);
