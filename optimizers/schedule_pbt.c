@@ -17,7 +17,7 @@
  * Nobody waits for anybody, and there may be fewer workers than members. What differs from the paper: it
  * compares the latest values, whatever their steps; here Q(k) is compared with Q(k), so that a member is not
  * worse for being slow; and it is judged when it could go on, by when more is known than when it paused. Whom
- * a new member copies is decided by the latest values, as there.
+ * a new member copies is decided by the latest values, as there, of those that pause.
  *
  * Which trial comes from which, and from how many units, is kept with the trials. All else follows from the
  * curves and from (seed, trial number), so a restart needs no state. */
@@ -228,7 +228,9 @@ static const struct member *choose_origin(const struct pbt *pbt)
     size_t n = 0;
     for (size_t i = 0; i < pbt->n_population; i++) {
         const struct member *member = pbt->population[i];
-        bool goes_on = member->n_scores > member->n_inherited && !member->has_completed &&
+        /* The checkpoint of one that runs may be past the units that the copy is to have. */
+        bool goes_on = member->n_scores > member->n_inherited && !member->is_running &&
+                       !member->has_completed &&
                        ready_units(pbt, member->n_scores) < pbt->options.max_budget &&
                        isfinite(member->scores[member->n_scores - 1]);
         if (goes_on)
