@@ -36,7 +36,7 @@ struct prior {
 static const struct prior signal_prior = {.mean = 0, .sd = 1, .min = -6.9, .max = 6.9};
 static const struct prior noise_prior = {.mean = -9, .sd = 3, .min = -18.4, .max = 0};
 /* Its mean and START_NOISE were chosen among two each by 19 problems with 12 seeds that nothing else was
- * chosen by: a mean of 2 (all but linear unless the values say otherwise) was no better anywhere. */
+ * chosen by: a mean of 2 (all but linear unless the values say otherwise) was no better on the whole. */
 static const struct prior c_prior = {.mean = 0.7, .sd = 1.5, .min = -9.2, .max = 6.9};
 
 /* Begun with less, a fit to noisy values explains them by short lengthscales and does not come back. */
