@@ -271,7 +271,7 @@ static struct trial *from_suggestion(struct engine *engine, struct experiment *e
  * trials are told in their order; 0: the limit is reached. */
 static uint64_t number_above(const struct experiment *e, uint64_t origin)
 {
-    uint64_t number = origin + 1;
+    uint64_t number = e->next_number > origin ? e->next_number : origin + 1;
     while (experiment_trial(e, number))
         number++;
     bool may_be = !e->spec->limits.trials || number <= (uint64_t)e->spec->limits.trials;

@@ -78,11 +78,13 @@ class Gangs(Case):
     def test_a_gang_that_loses_a_rank_is_repeated_with_another_number(self):
         program = (
             "import os, signal, time\n"
-            "open(f'seen-{os.environ[\"PROVA_ATTEMPT\"]}-{os.environ[\"RANK\"]}', 'w').write(os.environ['PROVA_GANG'])\n"
-            "if os.environ['PROVA_ATTEMPT'] == '1':\n"
-            "    if os.environ['RANK'] == '2':\n"
-            "        while not all(os.path.exists(f'seen-1-{k}') for k in range(3)): time.sleep(0.01)\n"
-            "        os.kill(os.getpid(), signal.SIGKILL)\n"
+            "attempt, rank = os.environ['PROVA_ATTEMPT'], os.environ['RANK']\n"
+            "def all_were_here(): return all(os.path.exists(f'seen-{attempt}-{k}') for k in range(3))\n"
+            "open(f'begun-{attempt}-{rank}', 'w').write(os.environ['PROVA_GANG'])\n"
+            "os.rename(f'begun-{attempt}-{rank}', f'seen-{attempt}-{rank}')\n"
+            "while not all_were_here(): time.sleep(0.01)\n"
+            "if attempt == '1':\n"
+            "    if rank == '2': os.kill(os.getpid(), signal.SIGKILL)\n"
             "    time.sleep(600)\n"
             "print('prova: step=1 loss=0.5')\n"
         )
@@ -109,7 +111,9 @@ class Gangs(Case):
         program = (
             "import json, os\n"
             "config = json.loads(os.environ['TF_CONFIG'])\n"
-            "json.dump(config, open('config-' + os.environ['PROVA_RANK'], 'w'))\n"
+            "rank = os.environ['PROVA_RANK']\n"
+            "with open('begun-' + rank, 'w') as file: json.dump(config, file)\n"
+            "os.rename('begun-' + rank, 'config-' + rank)\n"
             "print('prova: step=1 loss=0.5')\n"
         )
         self.gang(

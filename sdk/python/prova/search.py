@@ -39,7 +39,7 @@ class Search:
 
     Args:
         parameters: The space, as of `prova.Config`.
-        search: Its name ("random", "tpe", "gp", ...) or a dict of the name and its options.
+        search: Its name ("auto", "random", "tpe", "gp", ...) or a dict of the name and its options.
         goal: "minimize" or "maximize".
         seed: The same seed and calls give the same points.
         **options: The search's options.
@@ -55,7 +55,7 @@ class Search:
     True
     """
 
-    def __init__(self, parameters: Mapping[str, Any], search: Union[str, Mapping[str, Any]] = "random", *,
+    def __init__(self, parameters: Mapping[str, Any], search: Union[str, Mapping[str, Any]] = "auto", *,
                  goal: str = "minimize", seed: int = 0, **options: Any) -> None:
         if isinstance(search, Mapping):
             options = {**{k: v for k, v in search.items() if k != "name"}, **options}
