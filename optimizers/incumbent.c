@@ -71,13 +71,3 @@ void incumbents_forget(struct incumbents **table, uint64_t trial)
     HASH_DEL(*table, entry);
     free(entry);
 }
-
-bool stopping_is_due(const struct curve *curve, int64_t min_steps, int64_t interval)
-{
-    int64_t step = curve->steps[curve->n - 1];
-    if (step < min_steps)
-        return false;
-    if (curve->n == 1 || curve->steps[curve->n - 2] < min_steps)
-        return true;
-    return (step - min_steps) / interval > (curve->steps[curve->n - 2] - min_steps) / interval;
-}

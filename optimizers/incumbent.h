@@ -1,7 +1,6 @@
 #ifndef OPTIMIZERS_INCUMBENT_H
 #define OPTIMIZERS_INCUMBENT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +22,5 @@ int incumbents_update(struct incumbent *incumbent, struct incumbents **table, ui
                       const struct curve *curve, double min_delta);
 /* The trial has ended. */
 void incumbents_forget(struct incumbents **table, uint64_t trial);
-
-/* Is a rule that looks at a trial once in `interval` steps, from `min_steps` on, to look at the last report?
- * True for the first report in each interval, so steps need not be multiples of anything. */
-bool stopping_is_due(const struct curve *curve, int64_t min_steps, int64_t interval);
 
 #endif

@@ -32,12 +32,13 @@
 #define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
 #include <uthash.h>
 
-#include "optimizers/incumbent.h"
 #include "optimizers/registry.h"
+#include "optimizers/stopping_when.h"
 
 struct options {
     double probability;
-    int64_t max_steps, min_trials, min_steps, interval;
+    int64_t max_steps;
+    struct stopping_when when;
 };
 
 static const struct option curve_options[] = {
@@ -55,27 +56,7 @@ static const struct option curve_options[] = {
      .max = 1e15,
      .initial = 0,
      .help = "reports of a whole training, e.g. epochs; 0: as far as the longest completed trial came"},
-    {.name = "min_trials",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, min_trials),
-     .min = 1,
-     .max = INFINITY,
-     .initial = 1,
-     .help = "completed trials before any is stopped"},
-    {.name = "min_steps",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, min_steps),
-     .min = 0,
-     .max = INFINITY,
-     .initial = 0,
-     .help = "no trial is stopped before it reports this step"},
-    {.name = "interval",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, interval),
-     .min = 1,
-     .max = INFINITY,
-     .initial = 1,
-     .help = "a trial is looked at once in so many steps, counted from min_steps"},
+    STOPPING_WHEN_OPTIONS(struct options, 1),
 };
 
 static const double alphas[] = {0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3};
@@ -258,10 +239,10 @@ static double chance(const struct fit *fit, double best)
 static bool curve_rule_report(void *state, uint64_t trial, const struct curve *curve)
 {
     struct curve_rule *rule = state;
-    bool may_stop = rule->n_completed >= (size_t)rule->options.min_trials && isfinite(rule->best);
+    bool may_stop = rule->n_completed >= (size_t)rule->options.when.min_trials && isfinite(rule->best);
     double units = (double)curve->steps[curve->n - 1] + 1;
     if (!may_stop || curve->n < MIN_REPORTS || units >= rule->horizon ||
-        !stopping_is_due(curve, rule->options.min_steps, rule->options.interval))
+        !stopping_is_due(&rule->options.when, curve))
         return false;
     struct fit *fit = get_fit(rule, trial);
     if (!fit)
