@@ -1,6 +1,8 @@
 """What a no-op trial costs in Optuna: ask, one report, tell, by several processes on one storage.
 
-    optuna_noop.py DIR sqlite|journal default|random PROCESSES TRIALS
+    optuna_noop.py DIR sqlite|journal|memory default|random PROCESSES TRIALS
+
+In memory there is one process.
 
 The sampler is the one that Optuna takes by itself, or the random one.
 
@@ -45,7 +47,10 @@ def cpu_s():
 
 def work(directory, kind, sampler, n_trials, seed, barrier, results):
     sampler = optuna.samplers.RandomSampler(seed=seed) if sampler == "random" else None
-    study = optuna.load_study(study_name="noop", storage=open_storage(directory, kind), sampler=sampler)
+    if kind == "memory":
+        study = optuna.create_study(sampler=sampler)
+    else:
+        study = optuna.load_study(study_name="noop", storage=open_storage(directory, kind), sampler=sampler)
     barrier.wait()
     begin = time.monotonic()
     cpu = cpu_s()
@@ -56,7 +61,10 @@ def work(directory, kind, sampler, n_trials, seed, barrier, results):
 def main():
     directory, kind, sampler = sys.argv[1:4]
     n_processes, n_trials = map(int, sys.argv[4:6])
-    optuna.create_study(study_name="noop", storage=open_storage(directory, kind))
+    if kind != "memory":
+        optuna.create_study(study_name="noop", storage=open_storage(directory, kind))
+    elif n_processes != 1:
+        sys.exit("a study in memory has one process")
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(n_processes)
     results = context.Queue()

@@ -225,9 +225,9 @@ int crew_take(struct crew *crew, struct err *err)
     return has_ended(&crew->driver) ? take_driver_end(crew, err) : ERR_OK;
 }
 
-static int wait_until_listening(struct crew *crew, struct err *err)
+int crew_await_driver(struct crew *crew, struct err *err)
 {
-    while (!crew->is_listening) {
+    while (!crew->setup.endpoint && !crew->is_listening) {
         struct pollfd fds[] = {{.fd = crew->epoll_fd, .events = POLLIN},
                                {.fd = crew->setup.alarm_fd, .events = POLLIN}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
@@ -249,9 +249,7 @@ static int start_own_driver(struct crew *crew, struct err *err)
     int rc = command_find(crew->command, err);
     if (rc == ERR_OK)
         rc = make_endpoint(crew, err);
-    if (rc == ERR_OK)
-        rc = start_driver(crew, err);
-    return rc == ERR_OK ? wait_until_listening(crew, err) : rc;
+    return rc == ERR_OK ? start_driver(crew, err) : rc;
 }
 
 int crew_start(struct crew **out, const struct crew_setup *setup, struct err *err)

@@ -27,13 +27,16 @@ struct crew_setup {
     void *say_arg;
 };
 
-/* Starts the driver and waits until it serves. Returns its own words if it does not; ERR_NOT_FOUND: there is
- * no `prova` command; ERR_INTERRUPTED: the alarm. */
+/* Starts the driver. ERR_NOT_FOUND: there is no `prova` command. */
 int crew_start(struct crew **crew, const struct crew_setup *setup, struct err *err);
-/* Forks the worker. Call it while the process has no threads. */
+/* Waits until it serves. Returns its own words if it does not; ERR_INTERRUPTED: the alarm. */
+int crew_await_driver(struct crew *crew, struct err *err);
+/* Forks the worker. Call it while the process has no threads, and once the driver serves: a worker that comes
+ * first tries again only after a tenth of a second. */
 int crew_start_worker(struct crew *crew, int n_slots, worker_train_fn *train, void *arg, struct err *err);
 /* Starts a program as the worker instead, which finds in its environment whom to serve: PROVA_DRIVER,
- * PROVA_ROLE, PROVA_EXPERIMENT, and PROVA_PARENT, the process with which it has to end. */
+ * PROVA_ROLE, PROVA_EXPERIMENT, and PROVA_PARENT, the process with which it has to end. It may begin while
+ * the driver does, which takes less time than an interpreter. */
 int crew_start_program(struct crew *crew, const char *const *argv, struct err *err);
 
 const char *crew_endpoint(const struct crew *crew);

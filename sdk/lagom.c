@@ -42,6 +42,7 @@ struct run {
     const char *driver; /* endpoint of a driver that runs already; NULL: our own */
     struct id experiment;
     char *spec_json; /* to be submitted; NULL: the experiment is there and is to be resumed */
+    char *revision;  /* of git, asked while others start; NULL: out of memory */
     int n_workers;
     struct crew *crew;
     struct client *client;
@@ -179,19 +180,17 @@ static int request(struct run *run, int (*ask)(struct run *run, struct err *err)
 static int ask_submit(struct run *run, struct err *err)
 {
     char *directory = getcwd(NULL, 0), *line = command_line();
-    char *revision = git_revision(".");
     struct client_submission submission = {.experiment = run->experiment,
                                            .spec = run->spec_json,
                                            .file = run->local.file,
                                            .directory = directory,
                                            .command_line = line,
-                                           .git_revision = revision};
-    int rc = directory && line && revision
+                                           .git_revision = run->revision};
+    int rc = directory && line && run->revision
                  ? client_submit(run->client, &submission, ANSWER_TIMEOUT_MS, err)
                  : err_set(err, ERR_NOMEM, "cannot tell where this process is: %s", strerror(errno));
     free(directory);
     free(line);
-    free(revision);
     if (rc == ERR_TIMEOUT)
         err_set(err, rc, "no driver answers at %.200s", crew_endpoint(run->crew));
     return rc;
@@ -370,12 +369,18 @@ static int start(struct run *run, prova_train_fn train, void *arg, struct err *e
     int rc = crew_start(&run->crew, &setup, err);
     if (rc == ERR_OK && run->local.worker)
         rc = crew_start_program(run->crew, run->local.worker, err);
-    else if (rc == ERR_OK)
+    if (rc == ERR_OK && run->spec_json)
+        run->revision = git_revision(".");
+    if (rc == ERR_OK)
+        rc = crew_await_driver(run->crew, err);
+    if (rc == ERR_OK && !run->local.worker)
         rc = crew_start_worker(run->crew, run->n_workers, train, arg, err);
     if (rc == ERR_OK)
         rc = client_connect(&run->client, crew_endpoint(run->crew), err);
     if (rc == ERR_OK)
         rc = open_events(run, err);
+    if (rc == ERR_OK)
+        rc = take_events(run, err); /* the worker program may have ended while the driver began */
     return rc == ERR_OK ? request(run, run->spec_json ? ask_submit : ask_resume, err) : rc;
 }
 
@@ -444,6 +449,7 @@ static void run_experiment(prova_result *result, prova_train_fn train, void *arg
     conclude(&run, &err);
 out:
     free(run.spec_json);
+    free(run.revision);
 }
 
 /* Serving */

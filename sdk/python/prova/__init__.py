@@ -19,9 +19,11 @@ used, so that `import prova` costs next to nothing.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, List
 
+TYPE_CHECKING = False  # importing typing takes longer than all of this file
 if TYPE_CHECKING:
+    from typing import Any, List
+
     from . import ablation, callbacks, config, display, errors, experiment, plots, space
     from ._run import lagom
     from ._trial import Reporter, Trial, current_trial, report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any, List, Optional
 
 from . import _ffi, errors
@@ -18,6 +17,7 @@ def run(arguments: List[str], *, ok: "tuple[int, ...]" = (0,), text: Optional[st
         NotFoundError: there is no such command, or it says that something does not exist.
         ProvaError: with its own words.
     """
+    import subprocess  # only what asks needs it, not what runs
     try:
         done = subprocess.run([_ffi.command(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, input=text,
                               universal_newlines=True, check=False)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
-import shutil
 import sys
-import tempfile
 from ctypes import c_char_p
 from typing import Any, Callable, Iterator, List, Mapping, Optional
 
@@ -57,12 +56,14 @@ def lagom(train_fn: Callable[..., Any], config: Any = None, **options: Any) -> R
     sweep = handle.sweep()
     generators = {kind: value for kind, value in (("model", chosen.model), ("dataset", chosen.dataset))
                   if value is not None}
-    binding = _trial.Binding(train_fn, sweep["parameters"], generators, sweep["metric"]["name"])
+    signature = _trial.Signature.read(train_fn, list(sweep["parameters"]), list(generators))
+    binding = _trial.Binding(train_fn, signature, generators, sweep["metric"]["name"])
     if os.environ.get("PROVA_ROLE"):
-        _serve(handle, binding)
+        from . import _worker
+        _worker.serve(handle.pointer, binding)
     if os.environ.get("PROVA_TRIAL_DIR") or chosen.start == "fork":
         return _call(handle, chosen, sweep, _trial.callback(binding))
-    with _payload(chosen, binding) as folder:
+    with _payload(sweep, binding) as folder:
         _use_worker(handle, [sys.executable, "-c", _START_WORKER, _PARENT, os.path.join(folder, "payload")])
         return _call(handle, chosen, sweep, _NO_TRAIN, folder)
 
@@ -82,22 +83,6 @@ _NO_TRAIN = _ffi.TRAIN_FN(_refuse)
 def _use_worker(handle: Handle, words: List[str]) -> None:
     array = (c_char_p * (len(words) + 1))(*[word.encode() for word in words], None)
     _ffi.check(_lib.prova_config_worker(handle.pointer, array))
-
-
-def _serve(handle: Handle, binding: _trial.Binding) -> None:
-    """As a worker. Does not return: what follows in the script is for the process that asked."""
-    train = _trial.callback(binding)
-    with contextlib.suppress(AttributeError, ValueError):
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    result = _lib.prova_lagom(train, None, handle.pointer)
-    if not result:
-        raise MemoryError("prova_lagom")
-    code, message = _lib.prova_result_code(result), _ffi.text(_lib.prova_result_error(result))
-    _lib.prova_result_free(result)
-    if code and code != errors.Interrupted.code:
-        raise errors.from_code(code, message)
-    sys.stdout.flush()
-    sys.exit(0)
 
 
 def _dump(what: str, value: Any) -> bytes:
@@ -131,14 +116,15 @@ def _search_path(function: Callable[..., Any]) -> List[str]:
 
 
 @contextlib.contextmanager
-def _payload(config: Config, binding: _trial.Binding) -> Iterator[str]:
+def _payload(sweep: Mapping[str, Any], binding: _trial.Binding) -> Iterator[str]:
     """A folder with what a fresh process needs, for as long as the experiment runs."""
+    import shutil
+    import tempfile
     function = _dump("the training function", binding.function)
     generators = _dump("the model or dataset", binding.generators)
-    plain = config.replace(model=None, dataset=None, progress=False)
     main = sys.modules.get("__main__")
-    surroundings = {"path": _search_path(binding.function), "config": _dump("the configuration", plain),
-                    "main": getattr(main, "__file__", None)}
+    surroundings = {"path": _search_path(binding.function), "main": getattr(main, "__file__", None),
+                    "sweep": json.dumps(sweep), "metric": binding.metric, "signature": binding.signature}
     folder = tempfile.mkdtemp(prefix="prova-py-")
     try:
         with open(os.path.join(folder, "payload"), "wb") as file:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import inspect
 import json
 import os
 import sys
-import traceback
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping
 
 from . import _ffi
 from .errors import ConfigError, EarlyStop, ProvaError
 
+TYPE_CHECKING = False  # what a worker imports, its first trial waits for
 if TYPE_CHECKING:
+    import inspect
+    from typing import Any, Callable, Dict, List, Optional, Tuple
+
     from ._distributed import Gang
 
 _lib = _ffi.library
@@ -187,58 +188,87 @@ SPECIAL = ("hparams", "reporter", "trial", "model", "dataset", "train_set", "tes
            "dataset_function")
 
 
-class Binding:
-    """How a training function is called: which of its arguments are parameters, which are things of ours.
+class Signature:
+    """Which of a training function's arguments are parameters, and which are things of ours.
 
-    Raises:
-        ConfigError: it asks for something that is neither.
+    Attributes:
+        names: Those that are given by name.
+        positional: Those that can only be given by their place.
+        required: Those of `names` that have no default of their own.
+        takes_rest: Whether it takes `**kwargs`.
     """
 
-    def __init__(self, function: Callable[..., Any], parameters: Mapping[str, Any],
-                 generators: Mapping[str, Callable[..., Any]], metric: str) -> None:
-        if not callable(function):
-            raise ConfigError(f"the training function must be callable, not {function!r}")
-        self.function = function
-        self.generators = dict(generators)
-        self.metric = metric
+    def __init__(self) -> None:
         self.names: List[str] = []
         self.positional: List[str] = []
+        self.required: List[str] = []
         self.takes_rest = False
-        self._read_signature(list(parameters))
 
-    def _read_signature(self, parameters: List[str]) -> None:
+    @classmethod
+    def read(cls, function: Callable[..., Any], parameters: List[str], generators: List[str]) -> "Signature":
+        """That of this function.
+
+        Raises:
+            ConfigError: it is no function, or asks for something that is neither.
+        """
+        import inspect
+        if not callable(function):
+            raise ConfigError(f"the training function must be callable, not {function!r}")
+        signature = cls()
         try:
-            signature = inspect.signature(self.function)
+            arguments = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):  # a function of C that does not tell
+            signature.takes_rest = True
+            return signature
+        for argument in arguments:
+            is_known = argument.name in parameters or _is_special(argument.name, generators)
+            signature._take(argument, is_known)
+            if argument.default is argument.empty and not is_known and argument.kind not in (argument.VAR_KEYWORD,
+                                                                                             argument.VAR_POSITIONAL):
+                raise ConfigError(_unknown(argument.name, parameters))
+        return signature
+
+    def _take(self, argument: inspect.Parameter, is_known: bool) -> None:
+        if argument.kind is argument.VAR_KEYWORD:
             self.takes_rest = True
+        elif argument.kind is argument.VAR_POSITIONAL or not is_known:
             return
-        for argument in signature.parameters.values():
-            name = argument.name
-            if argument.kind is argument.VAR_KEYWORD:
-                self.takes_rest = True
-            elif argument.kind is argument.VAR_POSITIONAL:
-                continue
-            elif name in parameters or self._is_special(name):
-                (self.positional if argument.kind is argument.POSITIONAL_ONLY else self.names).append(name)
-            elif argument.default is argument.empty:
-                raise ConfigError(self._unknown(name, parameters))
+        elif argument.kind is argument.POSITIONAL_ONLY:
+            self.positional.append(argument.name)
+        else:
+            self.names.append(argument.name)
+            if argument.default is argument.empty:
+                self.required.append(argument.name)
 
-    def _is_special(self, name: str) -> bool:
-        return name in ("hparams", "reporter", "trial") or _kind_of(name) in self.generators
 
-    def _unknown(self, name: str, parameters: List[str]) -> str:
-        import difflib
-        what = f"the training function asks for '{name}', "
-        if name in SPECIAL:
-            kind = _kind_of(name)
-            return what + f"but no {kind} generator is set: give lagom a `{kind}=` function that makes it"
-        near = difflib.get_close_matches(name, [*parameters, *SPECIAL], 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return what + f"which is no parameter of the search space and none of {', '.join(SPECIAL[:3])}{hint}"
+def _is_special(name: str, generators: List[str]) -> bool:
+    return name in ("hparams", "reporter", "trial") or _kind_of(name) in generators
+
+
+def _unknown(name: str, parameters: List[str]) -> str:
+    import difflib
+    what = f"the training function asks for '{name}', "
+    if name in SPECIAL:
+        kind = _kind_of(name)
+        return what + f"but no {kind} generator is set: give lagom a `{kind}=` function that makes it"
+    near = difflib.get_close_matches(name, [*parameters, *SPECIAL], 1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return what + f"which is no parameter of the search space and none of {', '.join(SPECIAL[:3])}{hint}"
+
+
+class Binding:
+    """How a training function is called."""
+
+    def __init__(self, function: Callable[..., Any], signature: Signature, generators: Mapping[str, Any],
+                 metric: str) -> None:
+        self.function = function
+        self.signature = signature
+        self.generators = dict(generators)
+        self.metric = metric
 
     def _things(self, trial: Trial) -> Dict[str, Any]:
         """All that may be asked for by name. Generators are called only for what is asked."""
-        wanted = {*self.names, *self.positional}
+        wanted = {*self.signature.names, *self.signature.positional}
         things: Dict[str, Any] = dict(trial.params)
         things.update(hparams=dict(trial.params), reporter=Reporter(trial), trial=trial)
         for kind in self.generators:
@@ -271,14 +301,12 @@ class Binding:
     def call(self, trial: Trial) -> Any:
         """Calls the function. An argument whose parameter is not active gets its default, or None."""
         things = self._things(trial)
-        positional = [things.get(name) for name in self.positional]
-        named = {name: things[name] for name in self.names if name in things}
-        if self.takes_rest:
-            named.update({name: value for name, value in trial.params.items() if name not in self.positional})
-        missing = [name for name in self.names if name not in named]
-        if missing:
-            arguments = inspect.signature(self.function).parameters
-            named.update({name: None for name in missing if arguments[name].default is inspect.Parameter.empty})
+        asked = self.signature
+        positional = [things.get(name) for name in asked.positional]
+        named = {name: things[name] for name in asked.names if name in things}
+        if asked.takes_rest:
+            named.update({name: value for name, value in trial.params.items() if name not in asked.positional})
+        named.update({name: None for name in asked.required if name not in named})
         return self.function(*positional, **named)
 
 
@@ -292,6 +320,7 @@ def _generate(generator: Any, trial: Trial, ablated: List[str], arguments: Any, 
     thing itself."""
     if not callable(generator):
         return generator, False
+    import inspect
     try:
         known_names = inspect.signature(generator).parameters
     except (TypeError, ValueError):
@@ -349,6 +378,7 @@ def _describe(error: BaseException) -> str:
     else:
         name = type(error).__name__
         what = f"{name}: {error}" if str(error) else name
+    import traceback
     frames = traceback.extract_tb(error.__traceback__)
     here = os.path.dirname(os.path.abspath(__file__))
     mine = [frame for frame in frames if not frame.filename.startswith(here)]
@@ -358,9 +388,15 @@ def _describe(error: BaseException) -> str:
 
 
 def _fail(handle: int, error: BaseException) -> int:
+    import traceback
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     print("".join(lines), file=sys.stderr, end="")
     return int(_lib.prova_fail(handle, b"%s", _describe(error).encode()))
+
+
+def _value(binding: Binding, trial: Trial) -> Any:
+    _seed(trial.seed)
+    return binding.call(trial)
 
 
 def _run(binding: Binding, handle: int) -> int:
@@ -368,9 +404,11 @@ def _run(binding: Binding, handle: int) -> int:
     trial = Trial(handle)
     _current = trial
     try:
-        with trial._gang.running() if trial._gang is not None else contextlib.nullcontext():
-            _seed(trial.seed)
-            value = binding.call(trial)
+        if trial._gang is None:
+            value = _value(binding, trial)
+        else:
+            with trial._gang.running():
+                value = _value(binding, trial)
         _finish(trial, binding.metric, value)
         return 0
     except EarlyStop:

@@ -1,6 +1,7 @@
 """The worker program of `prova.lagom`, started by libprova (see `_run._START_WORKER`).
 
-It loads the training function, says in plain words if that fails, and serves.
+It loads the training function, says in plain words if that fails, and serves. The first trial waits for all that is
+imported here, which is why so little is.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import traceback
-from typing import IO, Any
+
+from . import _ffi, _trial, errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, Optional
 
 
 def _load(file: IO[bytes], what: str) -> Any:
@@ -25,30 +30,45 @@ def _load(file: IO[bytes], what: str) -> Any:
         raise RuntimeError(f"a worker process cannot load {what}: {type(error).__name__}: {error}") from error
 
 
-def _prepare(path: str) -> Any:
-    from . import _run, _trial
-    from .config import Handle
+def _prepare(path: str) -> "tuple[int, _trial.Binding]":
     with open(path, "rb") as file:
         surroundings = pickle.load(file)
         sys.path[:] = surroundings["path"]
         if surroundings["main"]:
             sys.argv = [surroundings["main"]]
-        config = pickle.loads(surroundings["config"])
         function = _load(file, "the training function")
         generators = _load(file, "the model or dataset")
-    handle = Handle(config)
-    sweep = handle.sweep()
-    binding = _trial.Binding(function, sweep["parameters"], generators, sweep["metric"]["name"])
-    return lambda: _run._serve(handle, binding)
+    # It was checked where it comes from.
+    config = _ffi.library.prova_config_text(surroundings["sweep"].encode())
+    return config, _trial.Binding(function, surroundings["signature"], generators, surroundings["metric"])
+
+
+def serve(config: Optional[int], binding: _trial.Binding) -> None:
+    """As a worker. Does not return: what follows in the script is for the process that asked."""
+    lib = _ffi.library
+    train = _trial.callback(binding)
+    try:
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    except (AttributeError, ValueError):
+        pass
+    result = lib.prova_lagom(train, None, config)
+    if not result:
+        raise MemoryError("prova_lagom")
+    code, message = lib.prova_result_code(result), _ffi.text(lib.prova_result_error(result))
+    lib.prova_result_free(result)
+    if code and code != errors.Interrupted.code:
+        raise errors.from_code(code, message)
+    sys.stdout.flush()
+    sys.exit(0)
 
 
 def main(path: str) -> None:
     """Serves with what lies at `path`. Never returns normally."""
     try:
-        serve = _prepare(path)
+        config, binding = _prepare(path)
     except Exception as error:
-        words = str(error) if isinstance(error, RuntimeError) else "".join(traceback.format_exception_only(type(error), error))
+        words = str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
         with open(os.path.join(os.path.dirname(path), "error"), "w", encoding="utf-8") as file:
             file.write(words.strip())
         sys.exit(1)
-    serve()
+    serve(config, binding)
