@@ -7,20 +7,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
-#include <uthash.h>
-
 #include "contexts/context.h"
 #include "optimizers/registry.h"
 #include "optimizers/rung.h"
+#include "optimizers/trial_table.h"
 
 /* A trial under way. */
 struct runner {
     uint64_t trial;
-    size_t n_told;       /* values of its curve that schedule and rule have seen */
-    struct curve curve;  /* its first n_told values, minimised */
+    size_t n_told;       /* values of its curve that schedule and rule have seen; */
+    int64_t last_step;   /* of the last of them */
+    double last_value;   /* in the user's sign */
     bool is_told_to_end; /* a rule wants it stopped; said again with every further report */
-    UT_hash_handle hh;
+    double *negated;     /* [capacity] where a rule looks at the curve of what is maximised */
+    size_t capacity;
 };
 
 struct optimization {
@@ -29,24 +29,18 @@ struct optimization {
     void *schedule;
     const struct stopping_type *stopping_type;
     void *stopping;
-    struct runner *runners; /* by trial */
+    struct trial_table runners; /* struct runner */
 };
-
-static void runner_destroy(struct optimization *context, struct runner *runner)
-{
-    HASH_DEL(context->runners, runner);
-    curve_fini(&runner->curve);
-    free(runner);
-}
 
 static void optimization_destroy(void *state)
 {
     struct optimization *context = state;
     if (!context)
         return;
-    struct runner *runner, *next;
-    HASH_ITER(hh, context->runners, runner, next)
-    runner_destroy(context, runner);
+    for (struct runner *runner = NULL;
+         (runner = trial_table_next(&context->runners, runner ? runner->trial : 0));)
+        free(runner->negated);
+    trial_table_fini(&context->runners);
     if (context->schedule_type)
         context->schedule_type->destroy(context->schedule);
     if (context->stopping_type)
@@ -114,6 +108,7 @@ static int optimization_create(void **state, const struct spec *spec, struct err
     struct optimization *context = calloc(1, sizeof *context);
     if (!context)
         return err_set(err, ERR_NOMEM, "out of memory");
+    trial_table_init(&context->runners, sizeof(struct runner));
     context->sign = spec->metric.goal == GOAL_MAXIMIZE ? -1 : 1;
     int code = create_schedule(context, spec, err);
     if (code == 0)
@@ -154,28 +149,11 @@ static void optimization_next(struct context_plan *out, void *state)
     }
 }
 
-static struct runner *find_runner(struct optimization *context, uint64_t trial)
-{
-    struct runner *runner;
-    HASH_FIND(hh, context->runners, &trial, sizeof trial, runner);
-    return runner;
-}
-
 /* Finds or makes it; NULL: out of memory. */
 static struct runner *get_runner(struct optimization *context, uint64_t trial)
 {
-    struct runner *runner = find_runner(context, trial);
-    if (runner)
-        return runner;
-    runner = calloc(1, sizeof *runner);
-    if (!runner)
-        return NULL;
-    runner->trial = trial;
-    HASH_ADD(hh, context->runners, trial, sizeof runner->trial, runner);
-    if (runner->hh.tbl)
-        return runner;
-    free(runner);
-    return NULL;
+    struct runner *runner = trial_table_find(&context->runners, trial);
+    return runner ? runner : trial_table_add(&context->runners, trial);
 }
 
 static int optimization_started(void *state, uint64_t trial, int64_t budget)
@@ -202,14 +180,33 @@ static int optimization_explore(double *point, const void *state, const struct s
 }
 
 /* Has the trial begun anew, so that its curve is not the one that was told? */
-static bool has_restarted(const struct optimization *context, const struct runner *runner,
-                          const struct curve *curve)
+static bool has_restarted(const struct runner *runner, const struct curve *curve)
 {
     size_t n = runner->n_told;
-    if (n == 0)
-        return false;
-    return curve->n < n || curve->steps[n - 1] != runner->curve.steps[n - 1] ||
-           context->sign * curve->values[n - 1] != runner->curve.values[n - 1];
+    return n > 0 && (curve->n < n || curve->steps[n - 1] != runner->last_step ||
+                     curve->values[n - 1] != runner->last_value);
+}
+
+/* The first n values of the curve, minimised: the curve itself, or with a copy of its values. Lends. */
+static int minimise(struct curve *view, const struct optimization *context, struct runner *runner,
+                    const struct curve *curve, size_t n)
+{
+    *view = *curve;
+    view->n = n;
+    if (context->sign > 0)
+        return 0;
+    if (n > runner->capacity) {
+        size_t capacity = 2 * n + 8;
+        double *negated = realloc(runner->negated, capacity * sizeof *negated);
+        if (!negated)
+            return ERR_NOMEM;
+        runner->negated = negated;
+        runner->capacity = capacity;
+    }
+    for (size_t i = n - (n > 0); i < n; i++) /* the others were told before */
+        runner->negated[i] = -curve->values[i];
+    view->values = runner->negated;
+    return 0;
 }
 
 static enum decision stricter(enum decision a, enum decision b)
@@ -217,29 +214,43 @@ static enum decision stricter(enum decision a, enum decision b)
     return a > b ? a : b;
 }
 
+/* Tells schedule and rule the curve's value number n, from 1. */
+static int tell_report(enum decision *decision, struct optimization *context, struct runner *runner,
+                       const struct curve *curve, size_t n)
+{
+    int64_t step = curve->steps[n - 1];
+    double value = curve->values[n - 1];
+    if (context->stopping_type->report) {
+        struct curve view;
+        int code = minimise(&view, context, runner, curve, n);
+        if (code < 0)
+            return code;
+        if (context->stopping_type->report(context->stopping, runner->trial, &view))
+            *decision = DECISION_STOP;
+    }
+    *decision = stricter(*decision, context->schedule_type->report(context->schedule, runner->trial, step,
+                                                                   context->sign * value));
+    runner->n_told = n;
+    runner->last_step = step;
+    runner->last_value = value;
+    return 0;
+}
+
 /* Tells schedule and rule what they have not seen of the curve. */
 static int tell_reports(enum decision *decision, struct optimization *context, struct runner *runner,
                         const struct curve *curve)
 {
-    if (has_restarted(context, runner, curve)) {
-        curve_clear(&runner->curve);
+    int code = 0;
+    if (has_restarted(runner, curve)) {
         runner->n_told = 0;
         runner->is_told_to_end = false;
     }
     *decision = runner->is_told_to_end ? DECISION_STOP : DECISION_CONTINUE;
-    for (; runner->n_told < curve->n; runner->n_told++) {
-        int64_t step = curve->steps[runner->n_told];
-        double value = context->sign * curve->values[runner->n_told];
-        int code = curve_add(&runner->curve, step, value);
-        if (code < 0)
-            return code;
-        *decision = stricter(*decision,
-                             context->schedule_type->report(context->schedule, runner->trial, step, value));
-        if (context->stopping_type->report(context->stopping, runner->trial, &runner->curve))
-            *decision = DECISION_STOP;
-    }
-    runner->is_told_to_end = *decision == DECISION_STOP;
-    return 0;
+    while (code == 0 && runner->n_told < curve->n)
+        code = tell_report(decision, context, runner, curve, runner->n_told + 1);
+    if (code == 0)
+        runner->is_told_to_end = *decision == DECISION_STOP;
+    return code;
 }
 
 static enum decision optimization_report(void *state, uint64_t trial, const struct curve *curve)
@@ -252,6 +263,14 @@ static enum decision optimization_report(void *state, uint64_t trial, const stru
     return decision;
 }
 
+static int tell_rule_end(struct optimization *context, struct runner *runner, enum trial_state end,
+                         const struct curve *curve)
+{
+    struct curve view;
+    int code = minimise(&view, context, runner, curve, curve->n);
+    return code < 0 ? code : context->stopping_type->ended(context->stopping, runner->trial, end, &view);
+}
+
 static int optimization_ended(void *state, uint64_t trial, enum trial_state end, const struct curve *curve,
                               double value)
 {
@@ -260,13 +279,15 @@ static int optimization_ended(void *state, uint64_t trial, enum trial_state end,
     enum decision ignored;
     int code = runner ? tell_reports(&ignored, context, runner, curve) : ERR_NOMEM;
     if (code == 0 && end != TRIAL_PAUSED && context->stopping_type->ended)
-        code = context->stopping_type->ended(context->stopping, trial, end, &runner->curve);
+        code = tell_rule_end(context, runner, end, curve);
     if (code == 0) {
         int64_t step = curve->n ? curve->steps[curve->n - 1] : 0;
         code = context->schedule_type->ended(context->schedule, trial, end, step, context->sign * value);
     }
-    if (runner && end != TRIAL_PAUSED)
-        runner_destroy(context, runner);
+    if (runner && end != TRIAL_PAUSED) {
+        free(runner->negated);
+        trial_table_remove(&context->runners, trial);
+    }
     return code;
 }
 

@@ -1,14 +1,15 @@
 /* A trial's learning curve: two parallel arrays, because rules look for a step by bisection in `steps` alone.
- */
+ * Both are one block: a trial that is soon stopped or paused, as most are, has a few values, and there may be
+ * hundreds of thousands of them. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/err.h"
 #include "core/trial.h"
 
 void curve_fini(struct curve *curve)
 {
-    free(curve->steps);
-    free(curve->values);
+    free(curve->steps); /* and the values behind them */
     *curve = (struct curve){0};
 }
 
@@ -17,17 +18,19 @@ void curve_clear(struct curve *curve)
     curve->n = 0;
 }
 
-/* `capacity` grows only when both arrays have, so a failure halfway leaves the curve as it was. */
 static int grow(struct curve *curve)
 {
-    size_t capacity = curve->capacity ? 2 * curve->capacity : 16;
-    int64_t *steps = realloc(curve->steps, capacity * sizeof *steps);
+    size_t capacity = curve->capacity ? 2 * curve->capacity : 4;
+    int64_t *steps = malloc(capacity * (sizeof *steps + sizeof *curve->values));
     if (!steps)
         return ERR_NOMEM;
+    double *values = (double *)(steps + capacity);
+    if (curve->n > 0) {
+        memcpy(steps, curve->steps, curve->n * sizeof *steps);
+        memcpy(values, curve->values, curve->n * sizeof *values);
+    }
+    free(curve->steps);
     curve->steps = steps;
-    double *values = realloc(curve->values, capacity * sizeof *values);
-    if (!values)
-        return ERR_NOMEM;
     curve->values = values;
     curve->capacity = capacity;
     return 0;

@@ -64,7 +64,7 @@ struct report {
 struct curve {
     size_t n, capacity;
     int64_t *steps;
-    double *values;
+    double *values; /* in the same block */
 };
 
 void curve_fini(struct curve *curve);

@@ -19,10 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
-#include <uthash.h>
-
 #include "optimizers/rung.h"
+#include "optimizers/trial_table.h"
 
 struct bracket {
     size_t n_rungs;
@@ -38,7 +36,6 @@ struct member {
     size_t n_reached; /* rungs in which it is counted */
     double value;     /* in the last of them */
     bool is_paused;
-    UT_hash_handle hh;
 };
 
 struct halving {
@@ -47,7 +44,7 @@ struct halving {
     int64_t n_trials;
     uint64_t n_started; /* different trials */
     size_t n_running;
-    struct member *members;
+    struct trial_table members; /* struct member */
 };
 
 static int bracket_init(struct bracket *bracket, const struct halving_setup *setup, size_t b)
@@ -65,6 +62,7 @@ int halving_create(struct halving **out, const struct halving_setup *setup)
     struct halving *halving = calloc(1, sizeof *halving);
     if (!halving)
         return ERR_NOMEM;
+    trial_table_init(&halving->members, sizeof(struct member));
     halving->n_trials = setup->n_trials;
     halving->n_round = setup->n_round;
     halving->brackets = calloc(setup->n_brackets, sizeof *halving->brackets);
@@ -86,12 +84,7 @@ void halving_destroy(void *state)
     struct halving *halving = state;
     if (!halving)
         return;
-    struct member *member, *next;
-    HASH_ITER(hh, halving->members, member, next)
-    {
-        HASH_DEL(halving->members, member);
-        free(member);
-    }
+    trial_table_fini(&halving->members);
     for (size_t b = 0; b < halving->n_brackets; b++)
         rungs_destroy(halving->brackets[b].rungs, halving->brackets[b].n_rungs);
     free(halving->brackets);
@@ -100,9 +93,7 @@ void halving_destroy(void *state)
 
 static struct member *find(const struct halving *halving, uint64_t trial)
 {
-    struct member *member;
-    HASH_FIND(hh, halving->members, &trial, sizeof trial, member);
-    return member;
+    return trial_table_find(&halving->members, trial);
 }
 
 /* The bracket of a trial: a round's places go to the brackets one after the other. */
@@ -167,17 +158,11 @@ int halving_started(void *state, uint64_t trial, int64_t budget)
     struct halving *halving = state;
     struct member *member = find(halving, trial);
     if (!member) {
-        member = calloc(1, sizeof *member);
+        member = trial_table_add(&halving->members, trial);
         if (!member)
             return ERR_NOMEM;
-        member->trial = trial;
         member->bracket = bracket_of(halving, trial);
         member->is_paused = true; /* so that it is counted as running below */
-        HASH_ADD(hh, halving->members, trial, sizeof member->trial, member);
-        if (!member->hh.tbl) {
-            free(member);
-            return ERR_NOMEM;
-        }
         halving->n_started++;
     }
     halving->n_running += member->is_paused;
@@ -231,8 +216,7 @@ int halving_ended(void *state, uint64_t trial, enum trial_state end, int64_t ste
         struct ranked item = {.value = member->value, .trial = trial};
         return code < 0 ? code : rung_pause(&member->bracket->rungs[member->rung], item);
     }
-    HASH_DEL(halving->members, member);
-    free(member);
+    trial_table_remove(&halving->members, trial);
     return code;
 }
 

@@ -11,11 +11,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1 /* an element that could not be added has hh.tbl == NULL */
-#include <uthash.h>
-
 #include "optimizers/registry.h"
 #include "optimizers/rung.h"
+#include "optimizers/trial_table.h"
 
 struct options {
     int64_t min_budget, max_budget, eta;
@@ -49,14 +47,13 @@ static const struct option asha_stopping_options[] = {
 struct runner {
     uint64_t trial;
     size_t n_reached; /* rungs in which it is counted */
-    UT_hash_handle hh;
 };
 
 struct asha {
     size_t n_rungs;
     struct rung *rungs; /* the last one is the end */
     int64_t max_budget;
-    struct runner *runners;
+    struct trial_table runners; /* struct runner */
 };
 
 static void asha_destroy(void *state)
@@ -64,12 +61,7 @@ static void asha_destroy(void *state)
     struct asha *schedule = state;
     if (!schedule)
         return;
-    struct runner *runner, *next;
-    HASH_ITER(hh, schedule->runners, runner, next)
-    {
-        HASH_DEL(schedule->runners, runner);
-        free(runner);
-    }
+    trial_table_fini(&schedule->runners);
     rungs_destroy(schedule->rungs, schedule->n_rungs);
     free(schedule);
 }
@@ -88,6 +80,7 @@ static int asha_create(void **state, const struct schedule_setup *setup, struct 
         asha_destroy(schedule);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
+    trial_table_init(&schedule->runners, sizeof(struct runner));
     schedule->max_budget = options->max_budget;
     *state = schedule;
     return 0;
@@ -99,28 +92,12 @@ static void asha_next(struct plan *plan, void *state)
     *plan = (struct plan){.kind = PLAN_NEW, .budget = schedule->max_budget};
 }
 
-static struct runner *find(const struct asha *schedule, uint64_t trial)
-{
-    struct runner *runner;
-    HASH_FIND(hh, schedule->runners, &trial, sizeof trial, runner);
-    return runner;
-}
-
 static int asha_started(void *state, uint64_t trial, int64_t budget)
 {
     (void)budget;
     struct asha *schedule = state;
-    if (find(schedule, trial))
-        return 0;
-    struct runner *runner = calloc(1, sizeof *runner);
-    if (!runner)
-        return ERR_NOMEM;
-    runner->trial = trial;
-    HASH_ADD(hh, schedule->runners, trial, sizeof runner->trial, runner);
-    if (runner->hh.tbl)
-        return 0;
-    free(runner);
-    return ERR_NOMEM;
+    bool is_known = trial_table_find(&schedule->runners, trial);
+    return is_known || trial_table_add(&schedule->runners, trial) ? 0 : ERR_NOMEM;
 }
 
 /* A trial counts once in a rung, with its first value there: another attempt that comes by again changes
@@ -128,7 +105,7 @@ static int asha_started(void *state, uint64_t trial, int64_t budget)
 static enum decision asha_report(void *state, uint64_t trial, int64_t step, double value)
 {
     struct asha *schedule = state;
-    struct runner *runner = find(schedule, trial);
+    struct runner *runner = trial_table_find(&schedule->runners, trial);
     enum decision decision = DECISION_CONTINUE;
     while (runner && runner->n_reached + 1 < schedule->n_rungs &&
            schedule->rungs[runner->n_reached].budget <= rung_units(step)) {
@@ -146,11 +123,8 @@ static int asha_ended(void *state, uint64_t trial, enum trial_state end, int64_t
 {
     (void)end, (void)step, (void)value;
     struct asha *schedule = state;
-    struct runner *runner = find(schedule, trial);
-    if (runner) {
-        HASH_DEL(schedule->runners, runner);
-        free(runner);
-    }
+    if (trial_table_find(&schedule->runners, trial))
+        trial_table_remove(&schedule->runners, trial);
     return 0;
 }
 

@@ -24,7 +24,7 @@ struct stopping_type {
     int (*create)(void **state, const struct stopping_setup *setup, struct err *err);
     void (*destroy)(void *state);
     /* `curve` (values minimised) has a new last value: should the trial stop? Amortised O(log n) in trials.
-     */
+     * Optional: a rule without it stops nothing, and has no `ended` either. */
     bool (*report)(void *state, uint64_t trial, const struct curve *curve);
     /* The trial ended (COMPLETED, STOPPED or FAILED) with this curve; called in this order too when history
      * is told. Optional. Returns 0 or ERR_NOMEM. */

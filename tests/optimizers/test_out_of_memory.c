@@ -157,7 +157,7 @@ static int use_stopping(void)
         bool stops = false;
         for (int64_t step = 0; step < N_STEPS && code == 0 && !stops; step++) {
             code = curve_add(&curve, step, value_at(trial, step));
-            stops = code == 0 && given.stopping->report(state, trial, &curve);
+            stops = code == 0 && given.stopping->report && given.stopping->report(state, trial, &curve);
         }
         if (code == 0 && given.stopping->ended)
             code = given.stopping->ended(state, trial, stops ? TRIAL_STOPPED : TRIAL_COMPLETED, &curve);
