@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,23 +224,35 @@ static bool option(const char **value, int argc, char **argv, const char *name)
     return false;
 }
 
+struct taker {
+    sigset_t usr1;
+    sem_t is_here;
+};
+
 static void *take_term(void *arg)
 {
-    const sigset_t *usr1 = arg;
+    struct taker *taker = arg;
     int number;
-    while (sigwait(usr1, &number) == 0)
+    (void)sem_post(&taker->is_here);
+    while (sigwait(&taker->usr1, &number) == 0)
         (void)raise(SIGTERM); /* to this thread */
     return NULL;
 }
 
+/* Returns when it is there: a thread that begins takes locks of AddressSanitizer's allocator, which a fork
+ * would leave locked for ever in the child. */
 static int start_thread(void)
 {
-    static sigset_t usr1;
+    static struct taker taker;
     pthread_t thread;
-    (void)sigemptyset(&usr1);
-    (void)sigaddset(&usr1, SIGUSR1);
-    (void)sigprocmask(SIG_BLOCK, &usr1, NULL);
-    return pthread_create(&thread, NULL, take_term, &usr1);
+    (void)sigemptyset(&taker.usr1);
+    (void)sigaddset(&taker.usr1, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &taker.usr1, NULL);
+    if (sem_init(&taker.is_here, 0, 0) || pthread_create(&thread, NULL, take_term, &taker))
+        return -1;
+    while (sem_wait(&taker.is_here))
+        ; /* interrupted */
+    return 0;
 }
 
 int main(int argc, char **argv)
