@@ -11,8 +11,13 @@
 #include <unistd.h>
 
 #include "cli/signals.h"
+#include "core/log.h"
 
-enum { STATUS_INTERVAL_MS = 100, CANCEL_TIMEOUT_MS = 30000 };
+enum {
+    STATUS_INTERVAL_MS = 100,
+    CANCEL_TIMEOUT_MS = 30000,
+    MAX_FUTILE = 3 /* fleets, and one more for each retry of a trial */
+};
 
 /* One run of it. */
 struct session {
@@ -21,7 +26,9 @@ struct session {
     bool stopping; /* a signal came and the driver was told */
     bool seen;     /* a STATUS has come */
     uint64_t n_running;
-    struct err loss; /* of the workers: the experiment was stopped for it */
+    struct err loss;  /* of the workers: the experiment was stopped for it */
+    int64_t n_futile; /* fleets in a row that have ended before any trial did */
+    uint64_t n_ended; /* trials, when the last fleet ended */
     struct progress_view view;
     struct progress_rate rate;
     char note[64], name[129];
@@ -148,8 +155,38 @@ static int take_signal(struct session *session, struct err *err)
     return cancel(session, err);
 }
 
-/* The workers are gone. If that was not their normal end the experiment is stopped, so that all is saved and
- * can be resumed. */
+/* One dead process takes a whole fleet with it, so there is a new one, unless trial after trial comes to
+ * nothing: each loss counts against its retries, after which it has failed, which is an end as well. */
+static bool deserves_new_workers(struct session *session)
+{
+    const struct progress_view *view = &session->view;
+    uint64_t n_ended = view->n_completed + view->n_stopped + view->n_failed + view->n_paused;
+    if (n_ended != session->n_ended)
+        session->n_futile = 0;
+    session->n_ended = n_ended;
+    return ++session->n_futile < MAX_FUTILE + session->follow->spec->retries &&
+           (!session->seen || session->follow->state == EXPERIMENT_RUNNING);
+}
+
+static int replace_workers(struct session *session, struct err *err)
+{
+    struct local *local = session->follow->local;
+    struct err fault = {0};
+    int code = local_replace_workers(local, session->loss.text, &fault);
+    if (code == ERR_UNSUPPORTED)
+        return code;
+    if (code) {
+        session->loss = fault;
+        return code;
+    }
+    log_warn("the MPI fleet has ended, and a new one is started reason=\"%s\"", session->loss.text);
+    session->loss = (struct err){0};
+    code = watch(session, local_output_fd(local), err);
+    return code ? code : watch(session, local_worker_fd(local), err);
+}
+
+/* The workers are gone. If that was not their normal end, and there can be no others, the experiment is
+ * stopped, so that all is saved and can be resumed. */
 static int take_worker_end(struct session *session, struct err *err)
 {
     struct follow *follow = session->follow;
@@ -157,6 +194,11 @@ static int take_worker_end(struct session *session, struct err *err)
                     NULL); /* it was added */
     if (local_worker_end(follow->local, &session->loss) == 0 || session->stopping)
         return 0;
+    if (deserves_new_workers(session) && replace_workers(session, err) == 0)
+        return 0;
+    if (session->n_futile > 1)
+        (void)err_prefix(&session->loss, "%lld fleets in a row have ended before any trial did",
+                         (long long)session->n_futile);
     return cancel(session, err);
 }
 

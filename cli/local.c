@@ -1,6 +1,7 @@
 /* A driver on a thread and a worker process. The order matters:
  *   fork the worker -> open the database and bind -> start the driver's thread -> (submit) -> let the worker
- * go; at the end: worker first (the driver still takes what it has to say), then the driver. */
+ * go; at the end: worker first (the driver still takes what it has to say), then the driver. A fleet is
+ * started only when it is let go, by mpirun, which this process may do beside its threads, and do again. */
 #include "cli/local.h"
 
 #include <errno.h>
@@ -16,19 +17,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/mpirun.h"
 #include "driver/server.h"
 #include "worker/worker.h"
 
 struct local {
     char directory[64], socket[80], endpoint[96];
-    pid_t worker;
+    struct local_setup setup;
+    pid_t worker; /* its process, or mpirun; -1: none */
     int worker_fd, go_fd, output_fd, driver_fd;
     struct server *server;
     pthread_t thread;
     bool has_thread;
-    void (*take_line)(void *arg, const char *text);
-    void *line_arg;
-    int driver_code; /* once driver_fd is readable */
+    struct mpirun_words words; /* of the fleet */
+    int driver_code;           /* once driver_fd is readable */
     struct err driver_err;
     char line[4096]; /* of the workers' output, not whole yet */
     size_t line_size;
@@ -50,27 +52,6 @@ static int make_endpoint(struct local *local, struct err *err)
     return 0;
 }
 
-/* The worker processes as one fleet of mpirun, which takes the place of this process. What this host has of
- * cores is no matter: the user has said how many workers. mpirun refuses root unless it is told twice. */
-static void be_fleet(const struct local *local, const struct local_setup *setup)
-{
-    char n[16], self[4096], experiment[ID_TEXT_SIZE];
-    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (size < 0)
-        _exit(1);
-    self[size] = '\0';
-    (void)snprintf(n, sizeof n, "%lld", (long long)setup->n_workers);
-    if (geteuid() == 0) {
-        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0); /* out of memory: it says what is missing */
-        (void)setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
-    }
-    execlp("mpirun", "mpirun", "-n", n, "--oversubscribe", "--bind-to", "none", self, "worker", "--driver",
-           local->endpoint, "--experiment", id_format(setup->experiment, experiment), "--ends-with-parent",
-           "--log-level", "warn", (char *)NULL);
-    (void)fprintf(stderr, "cannot start mpirun, which runtime mpi needs: %s\n", strerror(errno));
-    _exit(1);
-}
-
 /* The worker process: never returns. */
 static void be_worker(const struct local *local, const struct local_setup *setup, int go_fd, int output_fd)
 {
@@ -84,8 +65,6 @@ static void be_worker(const struct local *local, const struct local_setup *setup
     if (read(go_fd, &go, 1) != 1)
         _exit(0); /* the driver did not come up */
     (void)close(go_fd);
-    if (setup->is_fleet)
-        be_fleet(local, setup);
     struct worker_setup worker = {
         .driver = local->endpoint,
         .n_slots = (int)setup->n_workers,
@@ -161,12 +140,13 @@ int local_start(struct local **out, const struct local_setup *setup, struct err 
     struct local *local = calloc(1, sizeof *local);
     if (!local)
         return err_set(err, ERR_NOMEM, "out of memory");
-    local->take_line = setup->line;
-    local->line_arg = setup->line_arg;
+    local->setup = *setup;
     local->worker = -1;
     local->worker_fd = local->go_fd = local->output_fd = local->driver_fd = -1;
-    int code = make_endpoint(local, err);
+    int code = setup->is_fleet ? mpirun_prepare(err) : 0;
     if (!code)
+        code = make_endpoint(local, err);
+    if (!code && !setup->is_fleet)
         code = fork_worker(local, setup, err);
     if (!code)
         code = start_driver(local, setup, err);
@@ -177,8 +157,23 @@ int local_start(struct local **out, const struct local_setup *setup, struct err 
     return code;
 }
 
+static int start_fleet(struct local *local, struct err *err)
+{
+    struct process process;
+    int code = mpirun_start(&process, local->endpoint, local->setup.experiment, local->setup.n_workers, err);
+    local->words = (struct mpirun_words){0};
+    if (code)
+        return code;
+    local->worker = process.pid;
+    local->worker_fd = process.pid_fd;
+    local->output_fd = process.output_fd;
+    return 0;
+}
+
 int local_release(struct local *local, struct err *err)
 {
+    if (local->setup.is_fleet)
+        return start_fleet(local, err);
     if (write(local->go_fd, "g", 1) != 1)
         return err_set(err, ERR_IO, "cannot let the worker go: %s", strerror(errno));
     return 0;
@@ -270,21 +265,49 @@ int local_worker_fd(const struct local *local)
     return local->worker_fd;
 }
 
+static int describe_fleet_end(const struct local *local, int status, struct err *err)
+{
+    char words[MPIRUN_N_WORDS * MPIRUN_MAX_WORDS];
+    mpirun_last_words(words, sizeof words, &local->words);
+    return err_set(err, ERR_CLOSED, "mpirun ended with status %d%s%s", status, *words ? ": " : "", words);
+}
+
 int local_worker_end(struct local *local, struct err *err)
 {
     int status = 0;
     local_read_output(local);
     if (local->worker > 0 && waitpid(local->worker, &status, 0) == local->worker)
         local->worker = -1;
+    const char *who = local->setup.is_fleet ? "mpirun" : "the worker process";
     if (WIFSIGNALED(status))
-        return err_set(err, ERR_CLOSED, "the worker process was killed by signal %d (%s)", WTERMSIG(status),
+        return err_set(err, ERR_CLOSED, "%s was killed by signal %d (%s)", who, WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
+    if (status && local->setup.is_fleet)
+        return describe_fleet_end(local, WEXITSTATUS(status), err);
     return status ? err_set(err, ERR_CLOSED, "the worker process could not go on") : 0;
+}
+
+int local_replace_workers(struct local *local, const char *why, struct err *err)
+{
+    if (!local->setup.is_fleet)
+        return err_set(err, ERR_UNSUPPORTED, "%s", why);
+    close_fd(&local->worker_fd);
+    close_fd(&local->output_fd);
+    local->line_size = 0; /* of a line without end */
+    server_workers_ended(local->server, why);
+    return start_fleet(local, err);
 }
 
 int local_driver_fd(const struct local *local)
 {
     return local->driver_fd;
+}
+
+static void take_line(struct local *local, const char *line)
+{
+    if (local->setup.is_fleet)
+        mpirun_listen(&local->words, line);
+    local->setup.line(local->setup.line_arg, line);
 }
 
 /* Hands out the whole lines of the buffer; a line that fills it counts as whole. */
@@ -294,14 +317,14 @@ static void split_lines(struct local *local)
     local->line[local->line_size] = '\0';
     while ((newline = memchr(begin, '\n', local->line_size - (size_t)(begin - local->line)))) {
         *newline = '\0';
-        local->take_line(local->line_arg, begin);
+        take_line(local, begin);
         begin = newline + 1;
     }
     local->line_size -= (size_t)(begin - local->line);
     memmove(local->line, begin, local->line_size);
     if (local->line_size == sizeof local->line - 1) {
         local->line[local->line_size] = '\0';
-        local->take_line(local->line_arg, local->line);
+        take_line(local, local->line);
         local->line_size = 0;
     }
 }

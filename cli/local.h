@@ -47,6 +47,9 @@ void local_read_output(struct local *local);
 int local_worker_fd(const struct local *local);
 /* Then: 0 if it ended in good order (there is nothing left for it to do), else what happened to it. */
 int local_worker_end(struct local *local, struct err *err);
+/* After a bad end, because of `why`: what they ran is lost, and a new fleet is started, with new descriptors.
+ * ERR_UNSUPPORTED where the workers are no fleet: their supervisor has replaced whom it could. */
+int local_replace_workers(struct local *local, const char *why, struct err *err);
 /* Readable when the driver has ended by itself; local_stop then says why. */
 int local_driver_fd(const struct local *local);
 

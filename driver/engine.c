@@ -199,7 +199,14 @@ void engine_worker_gone(struct engine *engine, struct id worker, int64_t now_ns)
 void engine_forget_workers(struct engine *engine, int64_t now_ns)
 {
     engine->now_ns = now_ns;
-    peer_dismiss_absent(engine, "its driver was killed, and its worker with it");
+    peer_dismiss_absent(engine, false, "its driver was killed, and its worker with it");
+    gang_settle(engine);
+}
+
+void engine_workers_ended(struct engine *engine, const char *text, int64_t now_ns)
+{
+    engine->now_ns = now_ns;
+    peer_all_ended(engine, engine_lend(engine, engine_copy(engine, text)));
     gang_settle(engine);
 }
 

@@ -103,6 +103,9 @@ void engine_restored(struct engine *engine, int64_t now_ns);
 /* After that: their workers cannot come back, because they knew another driver's private endpoint alone. What
  * was under way runs again at once, and that counts against no retries. */
 void engine_forget_workers(struct engine *engine, int64_t now_ns);
+/* All workers have ended, as whoever started them knows (borrows `text`): what they ran is lost at once, not
+ * when their leases end. */
+void engine_workers_ended(struct engine *engine, const char *text, int64_t now_ns);
 
 /* Questions */
 

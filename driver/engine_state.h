@@ -205,7 +205,9 @@ struct experiment *engine_experiment(const struct engine *engine, struct id id);
 /* peers.c */
 void peer_message(struct engine *engine, struct id id, const struct wire_message *message);
 void peer_unreachable(struct engine *engine, struct id id);
-void peer_dismiss_absent(struct engine *engine, const char *text);
+void peer_dismiss_absent(struct engine *engine, bool counts, const char *text);
+/* None of them is there any more. */
+void peer_all_ended(struct engine *engine, const char *text);
 void peer_deadline(struct engine *engine, struct worker *worker);
 struct worker *peer_find_or_create(struct engine *engine, struct id id); /* NULL: out of memory */
 void peer_destroy(struct engine *engine, struct worker *worker);

@@ -94,20 +94,29 @@ void peer_arm(struct engine *engine, struct worker *worker)
         engine_out_of_memory(engine);
 }
 
-/* Whatever it had is run elsewhere, and it is forgotten. */
-static void dismiss(struct engine *engine, struct worker *worker, bool counts, const char *text)
+/* When a process of a fleet dies, mpirun asks the others to go: the word of one of them may come first, and
+ * is no other matter than a death. */
+static bool is_in_mpi_gang(const struct worker *worker)
+{
+    const struct trial *trial = worker->members ? worker->members->trial : worker->trials;
+    return trial && trial->gang && trial->experiment->spec->gang.runtime == RUNTIME_MPI;
+}
+
+/* Whatever it had is run elsewhere, and it is forgotten. `by`: the worker, if it is its fault; or NULL. */
+static void dismiss(struct engine *engine, struct worker *worker, struct worker *by, bool counts,
+                    const char *text)
 {
     set_state(engine, worker, WORKER_ABSENT);
     peer_unpark(worker);
     while (worker->trials && !engine->failed)
-        trial_lose(engine, worker->trials->experiment, worker->trials, worker, counts, text);
+        trial_lose(engine, worker->trials->experiment, worker->trials, by, counts, text);
     while (worker->members && !engine->failed)
-        trial_lose(engine, worker->members->trial->experiment, worker->members->trial, worker, counts, text);
+        trial_lose(engine, worker->members->trial->experiment, worker->members->trial, by, counts, text);
     if (!engine->failed)
         peer_destroy(engine, worker);
 }
 
-void peer_dismiss_absent(struct engine *engine, const char *text)
+void peer_dismiss_absent(struct engine *engine, bool counts, const char *text)
 {
     struct worker *worker, *next;
     HASH_ITER(hh, engine->workers, worker, next)
@@ -115,8 +124,20 @@ void peer_dismiss_absent(struct engine *engine, const char *text)
         if (engine->failed)
             return;
         if (worker->state == WORKER_ABSENT)
-            dismiss(engine, worker, false, text);
+            dismiss(engine, worker, NULL, counts, text);
     }
+}
+
+void peer_all_ended(struct engine *engine, const char *text)
+{
+    struct worker *worker, *next;
+    /* First of all, or what one has lost would be given to another. */
+    HASH_ITER(hh, engine->workers, worker, next)
+    {
+        set_state(engine, worker, WORKER_ABSENT);
+        peer_unpark(worker);
+    }
+    peer_dismiss_absent(engine, true, text);
 }
 
 static bool is_in_gang(const struct worker *worker)
@@ -140,7 +161,7 @@ void peer_deadline(struct engine *engine, struct worker *worker)
     (void)snprintf(text, sizeof text, "nothing was heard of its worker%s%.64s for %.0f s",
                    worker->host ? " on " : "", worker->host ? worker->host : "",
                    (double)engine->setup.lease_ns / 1e9);
-    dismiss(engine, worker, true, engine_lend(engine, engine_copy(engine, text)));
+    dismiss(engine, worker, worker, true, engine_lend(engine, engine_copy(engine, text)));
 }
 
 void peer_unreachable(struct engine *engine, struct id id)
@@ -559,7 +580,7 @@ void peer_message(struct engine *engine, struct id id, const struct wire_message
         return;
     }
     if (worker && message->type == WIRE_LEAVE) {
-        dismiss(engine, worker, false, "its worker has left");
+        dismiss(engine, worker, worker, is_in_mpi_gang(worker), "its worker has left");
         return;
     }
     if (worker && worker->state == WORKER_GREETING)

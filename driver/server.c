@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -335,12 +336,29 @@ static void take_frames(struct server *server)
     server->n_sent_when_empty = UINT64_MAX; /* there may be more */
 }
 
+static bool is_told_to_stop(struct server *server)
+{
+    uint64_t n;
+    (void)!read(server->wake_fd, &n, sizeof n); /* only to be empty */
+    return atomic_load(&server->is_stopped);
+}
+
+static void take_workers_end(struct server *server)
+{
+    char *text = atomic_exchange(&server->ended, NULL);
+    if (!text)
+        return;
+    engine_workers_ended(server->engine, text, server->now_ns);
+    server_settle(server);
+    free(text);
+}
+
 /* poll(2) on the router's descriptor, because zmq_poll makes two system calls more a round. */
 static int serve(struct server *server, struct err *err)
 {
-    enum { STOP, STORE, ADVISOR, CLERK, ROUTER, N };
+    enum { WAKE, STORE, ADVISOR, CLERK, ROUTER, N };
     struct pollfd fds[N] = {
-        [STOP] = {.fd = server->stop_fd, .events = POLLIN},
+        [WAKE] = {.fd = server->wake_fd, .events = POLLIN},
         [STORE] = {.fd = store_event_fd(server->store), .events = POLLIN},
         [ADVISOR] = {.fd = advisor_event_fd(server->advisor), .events = POLLIN},
         [CLERK] = {.fd = clerk_event_fd(server->clerk), .events = POLLIN},
@@ -353,7 +371,7 @@ static int serve(struct server *server, struct err *err)
         if (poll(fds, N, timeout_ms(server)) < 0 && errno != EINTR)
             return err_set(err, ERR_IO, "the driver cannot wait for messages: %s", strerror(errno));
         server->now_ns = clock_ns(CLOCK_MONOTONIC);
-        if (fds[STOP].revents)
+        if (fds[WAKE].revents && is_told_to_stop(server))
             return 0;
         if (fds[STORE].revents)
             outbox_committed(server->outbox, store_committed(server->store), server->now_ns);
@@ -363,6 +381,8 @@ static int serve(struct server *server, struct err *err)
             request_documents(server);
         if (fds[ROUTER].revents || may_have_frames(server))
             take_frames(server);
+        if (!may_have_frames(server)) /* what they said last counts */
+            take_workers_end(server);
         finish_round(server);
     }
 }
@@ -393,10 +413,22 @@ int server_run(struct server *server, struct err *err)
     return rc;
 }
 
-void server_stop(struct server *server)
+static void wake(struct server *server)
 {
     uint64_t one = 1;
-    (void)!write(server->stop_fd, &one, sizeof one); /* full: it was told before */
+    (void)!write(server->wake_fd, &one, sizeof one); /* full: it was told before */
+}
+
+void server_stop(struct server *server)
+{
+    atomic_store(&server->is_stopped, true);
+    wake(server);
+}
+
+void server_workers_ended(struct server *server, const char *text)
+{
+    free(atomic_exchange(&server->ended, strdup(text))); /* out of memory: their leases end */
+    wake(server);
 }
 
 /* Creating */
@@ -439,10 +471,10 @@ static int open_parts(struct server *server, const struct server_setup *setup, s
     server->decoder = wire_decoder_create();
     server->outbox = outbox_create(server->router);
     server->watches = watches_create();
-    server->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!server->engine || !server->decoder || !server->outbox || !server->watches)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (server->stop_fd < 0)
+    if (server->wake_fd < 0)
         return err_set(err, ERR_IO, "cannot make an event descriptor: %s", strerror(errno));
     int rc = advisor_create(&server->advisor, err);
     return rc ? rc : clerk_create(&server->clerk, setup->database, err);
@@ -456,7 +488,7 @@ int server_create(struct server **created, const struct server_setup *setup, str
     struct server *server = calloc(1, sizeof *server);
     if (!server)
         return err_set(err, ERR_NOMEM, "out of memory");
-    server->stop_fd = -1;
+    server->wake_fd = -1;
     server->flush_ns = INT64_MAX;
     server->n_sent_when_empty = UINT64_MAX; /* not looked yet */
     server->driver = id_new();
@@ -502,8 +534,9 @@ void server_destroy(struct server *server)
         (void)zmq_close(server->router);
     if (server->context)
         (void)zmq_ctx_term(server->context);
-    if (server->stop_fd >= 0)
-        (void)close(server->stop_fd);
+    if (server->wake_fd >= 0)
+        (void)close(server->wake_fd);
+    free(atomic_load(&server->ended));
     free(server);
 }
 

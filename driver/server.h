@@ -31,6 +31,9 @@ void server_destroy(struct server *server);
 const char *server_endpoint(const struct server *server);
 /* Serves until server_stop. Returns 0, or why it had to end (the store failed, ...). */
 int server_run(struct server *server, struct err *err);
+/* From another thread: all workers have ended, and what they ran was lost with them, because of `text`
+ * (copies). For whoever has started them all. */
+void server_workers_ended(struct server *server, const char *text);
 /* From another thread or a signal handler: says BYE to the workers, commits, and makes server_run return. */
 void server_stop(struct server *server);
 

@@ -34,7 +34,9 @@ struct server {
     struct clerk *clerk;
     struct outbox *outbox;
     struct watches *watches;
-    int stop_fd;
+    int wake_fd; /* written when one of the next two has changed */
+    _Atomic bool is_stopped;
+    _Atomic(char *) ended; /* why all workers have ended; NULL: they have not. Whoever takes it frees it */
     int64_t now_ns;        /* of this round of the loop */
     int64_t last_sequence; /* of the last record handed to the store */
     int64_t flush_ns;      /* when the store is to commit it; INT64_MAX: it was told to */

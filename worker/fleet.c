@@ -31,6 +31,11 @@ static const struct mpi_module *load(struct err *err)
     return module && module->version == MPI_MODULE_VERSION ? module : NULL; /* it stays loaded */
 }
 
+bool fleet_is_possible(struct err *err)
+{
+    return load(err) != NULL;
+}
+
 int fleet_open(struct err *err)
 {
     char error[256] = "";

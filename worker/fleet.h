@@ -11,6 +11,8 @@
 
 /* Was this process started by mpirun (or srun with PMIx)? */
 bool fleet_is_here(void);
+/* Could this prova have fleets at all? If not, *err says why. */
+bool fleet_is_possible(struct err *err);
 /* Loads the module and joins the others, all of which must do so too. ERR_UNSUPPORTED where this prova was
  * built without MPI, or the module is not found. For the main thread, before any other. */
 int fleet_open(struct err *err);

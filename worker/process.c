@@ -43,7 +43,7 @@ static void reset_signals(void)
 static _Noreturn void become(const struct process_setup *setup, pid_t parent, int output_fd, int fault_fd)
 {
     reset_signals();
-    if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+    if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, setup->death_signal ? setup->death_signal : SIGKILL))
         give_up(fault_fd, FAULT_SETUP);
     if (getppid() != parent)
         _exit(127); /* it has died before it could be told to take us along */

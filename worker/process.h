@@ -19,6 +19,7 @@ struct process_setup {
     char *const *argv; /* ends with NULL; argv[0] is looked for on the PATH if it has no slash */
     char *const *envp;
     const char *directory; /* where it starts; NULL: here */
+    int death_signal;      /* what it gets when the thread that has started it ends; 0: SIGKILL */
 };
 
 /* Returns once it runs: a program that cannot be started is a failure of this call. Its signals are as by

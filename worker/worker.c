@@ -288,11 +288,11 @@ static void supervise(struct supervisor *supervisor)
 
 /* The surroundings, and back */
 
-static int tie_to_parent(struct supervisor *supervisor, pid_t parent, struct err *err)
+static int tie_to_parent(struct supervisor *supervisor, pid_t parent, int signal, struct err *err)
 {
     if (prctl(PR_GET_PDEATHSIG, &supervisor->death_signal_before))
         supervisor->death_signal_before = 0;
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM))
+    if (prctl(PR_SET_PDEATHSIG, signal))
         return err_set(err, ERR_IO, "prctl: %s", strerror(errno));
     if (getppid() != parent) {
         (void)prctl(PR_SET_PDEATHSIG, supervisor->death_signal_before); /* as it was accepted before */
@@ -329,7 +329,9 @@ static int prepare(struct supervisor *supervisor, pid_t parent, struct err *err)
         if (code)
             return code;
     }
-    return setup->ends_with_parent ? tie_to_parent(supervisor, parent, err) : ERR_OK;
+    /* A fleet whose mpirun was killed has nothing that it could still do, and may wait for each other. */
+    int signal = fleet_is_open() ? SIGKILL : SIGTERM;
+    return setup->ends_with_parent ? tie_to_parent(supervisor, parent, signal, err) : ERR_OK;
 }
 
 static int conclude(const struct supervisor *supervisor, struct err *err)

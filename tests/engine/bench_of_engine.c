@@ -155,6 +155,13 @@ void bench_time(struct bench *bench, int64_t after_ns)
     collect(bench);
 }
 
+void bench_workers_ended(struct bench *bench, const char *text)
+{
+    engine_clear(bench->engine);
+    engine_workers_ended(bench->engine, text, bench->now_ns);
+    collect(bench);
+}
+
 void bench_cancel(struct bench *bench, int experiment)
 {
     engine_clear(bench->engine);

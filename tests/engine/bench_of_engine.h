@@ -32,6 +32,7 @@ void bench_progress(struct bench *bench, int worker, uint64_t seq, uint64_t tria
                     int64_t step, double reported, enum outcome outcome, double value);
 void bench_message(struct bench *bench, int worker, const struct wire_message *message);
 void bench_time(struct bench *bench, int64_t after_ns);
+void bench_workers_ended(struct bench *bench, const char *text);
 void bench_cancel(struct bench *bench, int experiment);
 void bench_resume(struct bench *bench, int experiment);
 /* The last command of that message type to that worker in the last event; NULL: none. */

@@ -263,6 +263,55 @@ START_TEST(workers_are_kept_no_longer_when_the_gang_cannot_be_formed)
 }
 END_TEST
 
+START_TEST(when_all_workers_have_ended_what_they_ran_is_lost_and_given_to_none_of_them)
+{
+    bench_submit(&bench, 1, GANG "retries: 0\n");
+    hello(1, 6);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_running, 2);
+    bench_workers_ended(&bench, "their fleet has ended");
+    ck_assert_str_eq(bench_event(&bench, 0), "attempt lost");
+    ck_assert_int_eq(bench_state(&bench, 1), TRIAL_FAILED);
+    ck_assert_int_eq(bench_state(&bench, 2), TRIAL_FAILED);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_workers, 0);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_running, 0);
+    hello(7, 9); /* the next fleet */
+    ck_assert_uint_eq(bench_status(&bench, 1).n_running, 1);
+}
+END_TEST
+
+static void hello_in_fleet(int worker)
+{
+    struct wire_message message = {.type = WIRE_HELLO,
+                                   .hello = {.protocol = WIRE_VERSION,
+                                             .worker = bench_worker(worker),
+                                             .host = wire_string("host"),
+                                             .greeting = 1,
+                                             .first_seq = 1,
+                                             .fleet = wire_string("fleet")}};
+    bench_message(&bench, worker, &message);
+}
+
+/* Over MPI a member leaves when mpirun has seen another one die. */
+START_TEST(a_member_that_leaves_counts_as_a_retry_over_mpi_alone)
+{
+    static const char *const runtimes[] = {"env", "mpi"};
+    static const enum trial_state states[] = {TRIAL_PENDING, TRIAL_FAILED};
+    char sweep[512];
+    struct wire_message leave = {.type = WIRE_LEAVE};
+    (void)snprintf(sweep, sizeof sweep,
+                   "name: e\ntrain: {library: ./x.so, function: f}\nmetric: {name: loss}\nsearch: random\n"
+                   "parameters: {a: {min: 0.0, max: 1.0}}\nlimits: {trials: 4}\nworkers_per_trial: 3\n"
+                   "retries: 0\ndistributed: {runtime: %s}\n",
+                   runtimes[_i]);
+    bench_submit(&bench, 1, sweep);
+    for (int w = 1; w <= 3; w++)
+        hello_in_fleet(w);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_running, 1);
+    bench_message(&bench, 2, &leave);
+    ck_assert_int_eq(bench_state(&bench, 1), states[_i]);
+}
+END_TEST
+
 TCase *gang_tests(void)
 {
     TCase *tcase = tcase_create("gangs");
@@ -276,5 +325,7 @@ TCase *gang_tests(void)
     tcase_add_test(tcase, a_silent_rank_is_told_before_it_is_lost);
     tcase_add_test(tcase, idle_workers_are_kept_for_a_gang_whose_turn_it_is);
     tcase_add_test(tcase, workers_are_kept_no_longer_when_the_gang_cannot_be_formed);
+    tcase_add_test(tcase, when_all_workers_have_ended_what_they_ran_is_lost_and_given_to_none_of_them);
+    tcase_add_loop_test(tcase, a_member_that_leaves_counts_as_a_retry_over_mpi_alone, 0, 2);
     return tcase;
 }
