@@ -1,6 +1,22 @@
 # Every library that prova uses, as imported targets. Debian 12's packages are enough (see the list in ./run).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+
+# All that is missing is said at once, by the names of Debian's packages.
+set(PROVA_MISSING "")
+foreach(pair libzmq:libzmq3-dev libczmq:libczmq-dev sqlite3:libsqlite3-dev gsl:libgsl-dev uuid:uuid-dev libfyaml:libfyaml-dev
+        jansson:libjansson-dev msgpack:libmsgpack-dev openblas:libopenblas-dev)
+    string(REGEX REPLACE ":.*" "" module ${pair})
+    string(REGEX REPLACE ".*:" "" package ${pair})
+    pkg_check_modules(PROVA_HAS_${module} QUIET ${module})
+    if(NOT PROVA_HAS_${module}_FOUND)
+        string(APPEND PROVA_MISSING " ${package}")
+    endif()
+endforeach()
+if(PROVA_MISSING)
+    message(FATAL_ERROR "prova needs libraries that are not here; on Debian: apt-get install${PROVA_MISSING}")
+endif()
+
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3)
 pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq>=4.2)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.35)

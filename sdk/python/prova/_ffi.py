@@ -85,6 +85,9 @@ _DECLARATIONS = {
     "prova_search_best": (c_int64, [c_void_p, POINTER(c_double)]),
 }
 
+# What the library and the command are linked with.
+_PACKAGES = "libzmq5 libczmq4 libmsgpackc2 libsqlite3-0 libgsl27 libopenblas0 libuuid1 libfyaml0 libjansson4"
+
 
 def _tree() -> Optional[str]:
     """The source tree that this file lies in, if it does."""
@@ -132,7 +135,10 @@ def _load() -> ctypes.CDLL:
         try:
             return _declare(ctypes.CDLL(path))
         except OSError as error:
-            tried.append(f"{path} ({error})")
+            if os.path.sep in path:
+                raise errors.NotFoundError(f"{path} is there and cannot be loaded: {error}. What it needs, on Debian 12: "
+                                           f"apt-get install {_PACKAGES}") from None
+            tried.append(path)
     raise errors.NotFoundError(
         "libprova is not found. Build it (`./run` in the source tree), install the package with "
         "`pip install ./sdk/python`, or name the library in PROVA_LIBRARY. Tried: " + "; ".join(tried))
