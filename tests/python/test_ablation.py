@@ -14,8 +14,8 @@ def train(dataset):
 
 class Studies(InFolder):
     def study(self, **options):
-        return prova.lagom(train, prova.AblationConfig({"features": ["age", "income", "noise"]}, direction="min", metric="loss"),
-                           dataset=lambda: dict(DATA), progress=False, **options)
+        config = prova.AblationConfig({"features": ["age", "income", "noise"]}, direction="min", metric="loss")
+        return prova.lagom(train, config, dataset=lambda: dict(DATA), progress=False, **options)
 
     def test_features_are_left_out_of_what_the_generator_makes(self):
         values = {tuple(t.variant.split(",")) if t.variant else (): t.value for t in self.study().trials}
