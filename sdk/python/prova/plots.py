@@ -8,21 +8,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from .errors import ConfigError, ProvaError
 from .result import Result, TrialRecord
 
-_BLUE, _GREY = "#2a78d6", "#8a8985"
+# Readable on white and on black.
+_BLUE, _GREY, _ORANGE = "#2a78d6", "#8a8985", "#e8590c"
 
 
-def _axes(axes: Any, width: float = 6.4, height: float = 4.0) -> Any:
+def _pyplot() -> Any:
     try:
         from matplotlib import pyplot
     except ImportError:
         raise ProvaError("plots need matplotlib: `pip install matplotlib` (Debian: python3-matplotlib)") from None
+    return pyplot
+
+
+def _axes(axes: Any, width: float = 6.4, height: float = 4.0) -> Any:
     if axes is None:
-        _, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
+        _, axes = _pyplot().subplots(figsize=(width, height), layout="constrained")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return axes
@@ -45,8 +50,8 @@ def best_so_far(result: Result, axes: Any = None) -> Any:
     Returns:
         The axes.
     """
-    axes = _axes(axes)
     trials = _with_value(result)
+    axes = _axes(axes)
     better = max if result.goal.startswith("max") else min
     best: List[float] = []
     for trial in trials:
@@ -63,14 +68,17 @@ def best_so_far(result: Result, axes: Any = None) -> Any:
 def learning_curves(result: Result, metric: Optional[str] = None, axes: Any = None) -> Any:
     """The reports of every trial over their steps, the best trial's in colour. Arguments as of `best_so_far`, and
     `metric`: another metric than the objective."""
+    curves = [(trial, *trial.curve(metric or result.metric)) for trial in result.trials]
+    known = sorted({r["metric"] for trial in result.trials for r in trial.reports})
+    if not any(steps for _, steps, _ in curves):
+        raise ConfigError(f"no trial of '{result.name}' has reported '{metric or result.metric}'"
+                          + (f"; reported are: {', '.join(known)}" if known else ": there are no curves to plot"))
     axes = _axes(axes)
-    for trial in result.trials:
-        steps, values = trial.curve(metric or result.metric)
-        if not steps:
-            steps, values = trial.curve(metric)
+    for trial, steps, values in curves:
         is_best = trial.number == result.best_trial
-        axes.plot(steps, values, color=_BLUE if is_best else _GREY, alpha=1 if is_best else 0.35,
+        axes.plot(steps, values, color=_ORANGE if is_best else _GREY, alpha=1 if is_best else 0.35,
                   linewidth=2 if is_best else 1, zorder=3 if is_best else 2,
+                  marker="o" if len(steps) == 1 else None, markersize=4,
                   label=f"best (trial {trial.number})" if is_best else None)
     axes.set(xlabel="step", ylabel=metric or result.metric, title=result.name)
     if result.best_trial:
@@ -78,82 +86,158 @@ def learning_curves(result: Result, metric: Optional[str] = None, axes: Any = No
     return axes
 
 
-def _positions(values: Sequence[Any]) -> Tuple[List[float], List[Tuple[float, str]]]:
-    """Places from 0 to 1 of a parameter's values, and its tick labels."""
-    present = [v for v in values if v is not None]
-    if present and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present):
-        low, high = float(min(present)), float(max(present))
-        log = low > 0 and high / low >= 100
-        scale = math.log if log else float
-        span = (scale(high) - scale(low)) or 1.0
-        places = [math.nan if v is None else (scale(v) - scale(low)) / span for v in values]
-        return places, [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
-    names = sorted({str(v) for v in present})
-    step = 1 / max(len(names) - 1, 1)
-    order: Dict[str, float] = {name: i * step for i, name in enumerate(names)}
-    return [math.nan if v is None else order[str(v)] for v in values], [(p, name) for name, p in order.items()]
+# Parameters
+
+
+class _Scale:
+    """Where a parameter's values stand on an axis: by its place in the search space, or by the values where it has none."""
+
+    def __init__(self, parameter: Mapping[str, Any], values: Sequence[Any]) -> None:
+        present = [v for v in values if v is not None]
+        choices = parameter.get("values")
+        is_number = all(_is_number(v) for v in choices or present)
+        self.choices: List[Any] = []
+        if choices or not is_number:
+            self.choices = sorted(choices) if choices and is_number else list(choices or sorted({str(v) for v in present}))
+        else:
+            ends = [parameter["min"], parameter["max"]] if "min" in parameter else [min(present), max(present)]
+            self.low, self.high = float(ends[0]), float(ends[1])
+        self.log = not self.choices and parameter.get("scale") == "log"
+
+    def place(self, value: Any) -> float:
+        """From 0 to 1."""
+        if self.choices:
+            known = self.choices if value in self.choices else [str(c) for c in self.choices]
+            i = known.index(value if known is self.choices else str(value))
+            return (i + 0.5) / len(self.choices)
+        scale = math.log if self.log else float
+        span = scale(self.high) - scale(self.low)
+        return (scale(value) - scale(self.low)) / span if span else 0.5
+
+    def ticks(self) -> List[Tuple[float, str]]:
+        """Some places, and what stands there."""
+        if not self.choices:
+            return [(0.0, f"{self.low:.4g}"), (1.0, f"{self.high:.4g}")]
+        some = self.choices if len(self.choices) <= 12 else [self.choices[0], self.choices[-1]]
+        return [(self.place(choice), str(choice)) for choice in some]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _names(result: Result, trials: Sequence[TrialRecord]) -> List[str]:
+    """The parameters in the order of the space, without constants."""
+    names = dict.fromkeys(result.parameters)
+    names.update(dict.fromkeys(name for trial in trials for name in trial.params))
+    return [name for name in names if "value" not in result.parameters.get(name, {})]
+
+
+def _mix(good: float) -> Tuple[float, ...]:
+    """From grey to blue."""
+    from matplotlib import colors
+    grey, blue = colors.to_rgb(_GREY), colors.to_rgb(_BLUE)
+    return tuple(g + good * (b - g) for g, b in zip(grey, blue))
 
 
 def parallel_coordinates(result: Result, axes: Any = None) -> Any:
-    """One line a trial through its parameters and its objective, coloured by the objective: dark is good."""
+    """One line a trial through its parameters and its objective: the better, the bluer, and the best one orange. A line
+    passes below the axis of a parameter that was not active."""
     trials = _with_value(result)
-    names: List[str] = []
-    for trial in trials:
-        names += [name for name in trial.params if name not in names]
-    axes = _axes(axes, width=1.6 * (len(names) + 2))
-    from matplotlib import pyplot
-    columns = [_positions([t.params.get(name) for t in trials]) for name in names]
-    columns.append(_positions([t.value for t in trials]))
-    order = sorted(range(len(trials)), key=lambda i: trials[i].value or 0.0, reverse=not result.goal.startswith("max"))
-    shade = pyplot.get_cmap("Blues")
-    for rank, i in enumerate(order):
+    names = _names(result, trials)
+    axes = _axes(axes, width=1.5 * (len(names) + 1.5))
+    scales = [_Scale(result.parameters.get(name, {}), [t.params.get(name) for t in trials]) for name in names]
+    objective = _Scale({}, [t.value for t in trials])
+    sign = 1 if result.goal.startswith("max") else -1
+    has_inactive = False
+    order = sorted(trials, key=lambda t: sign * (t.value or 0.0))
+    for rank, trial in enumerate(order):
         good = (rank + 1) / len(order)
-        axes.plot(range(len(columns)), [places[i] for places, _ in columns], color=shade(0.15 + 0.85 * good),
-                  linewidth=0.8 + 1.2 * good, alpha=0.8)
-    for x, (_, ticks) in enumerate(columns):
-        axes.axvline(x, color=_GREY, linewidth=0.8)
-        for y, label in ticks:
-            axes.annotate(label, (x, y), xytext=(3, 2), textcoords="offset points", fontsize=8)
-    axes.set_xticks(range(len(columns)), [*names, result.metric])
-    axes.set(yticks=[], title=result.name)
-    axes.spines["left"].set_visible(False)
+        places = [s.place(trial.params[n]) if n in trial.params else _BELOW for n, s in zip(names, scales)]
+        has_inactive = has_inactive or _BELOW in places
+        is_best = trial is order[-1]
+        axes.plot(range(len(names) + 1), [*places, objective.place(trial.value)], color=_ORANGE if is_best else _mix(good),
+                  linewidth=2.4 if is_best else 0.7 + good, alpha=1 if is_best else 0.25 + 0.5 * good, solid_joinstyle="round")
+    for x, scale in enumerate([*scales, objective]):
+        axes.plot([x, x], [0, 1], color=_GREY, linewidth=1, zorder=1)
+        _label_scale(axes, x, scale)
+    if has_inactive:
+        axes.annotate("not active", (0, _BELOW), xytext=(-8, 0), textcoords="offset points", fontsize=8, ha="right",
+                      va="center", color=_GREY)
+    axes.set_xticks(range(len(names) + 1), [*names, result.metric])
+    axes.tick_params(length=0)
+    axes.set(yticks=[], title=result.name, xlim=(-0.5, len(names) + 0.6), ylim=(_BELOW - 0.08 if has_inactive else -0.1, 1.1))
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
     return axes
 
 
+_BELOW = -0.16
+
+
+def _label_scale(axes: Any, x: int, scale: _Scale) -> None:
+    """Ends above and below the axis; choices beside it, on the ground of the plot."""
+    for y, label in scale.ticks():
+        if scale.choices:
+            ground = {"boxstyle": "round,pad=0.15", "facecolor": axes.get_facecolor(), "edgecolor": "none", "alpha": 0.8}
+            axes.annotate(label, (x, y), xytext=(5, 0), textcoords="offset points", fontsize=8, va="center", bbox=ground,
+                          zorder=5)
+        else:
+            axes.annotate(label, (x, y), xytext=(0, 4 if y else -4), textcoords="offset points", fontsize=8, ha="center",
+                          va="bottom" if y else "top", zorder=5)
+
+
 def parameter_effects(result: Result, parameters: Optional[Sequence[str]] = None) -> Any:
-    """The objective over each parameter, a panel each.
+    """The objective over each parameter, a panel each, the best trial in orange.
 
     Args:
         result: A result.
         parameters: Some of its parameters; all without.
 
     Returns:
-        The figure.
+        The panels' axes, an array.
+
+    Raises:
+        ConfigError: there is no such parameter, or nothing to plot.
     """
+    _pyplot()
     trials = _with_value(result)
-    names = list(parameters or {name: None for t in trials for name in t.params})
-    _axes(None).figure.clear()
-    from matplotlib import pyplot
-    pyplot.close()
-    n_columns = min(3, max(1, len(names)))
+    known = _names(result, trials)
+    names = known if parameters is None else list(parameters)
+    for name in names:
+        if not any(name in t.params for t in trials):
+            raise ConfigError(f"no trial has a parameter '{name}'; there are: {', '.join(known)}")
+    if not names:
+        raise ConfigError(f"'{result.name}' has no parameters that vary")
+    n_columns = 3 if len(names) in (5, 6, 9) else min(4, len(names))
     n_rows = math.ceil(len(names) / n_columns)
-    figure, panels = pyplot.subplots(n_rows, n_columns, figsize=(3.2 * n_columns, 2.6 * n_rows), sharey=True,
-                                     squeeze=False, layout="constrained")
+    figure, panels = _pyplot().subplots(n_rows, n_columns, figsize=(1.2 + 2.4 * n_columns, 0.4 + 2.4 * n_rows), sharey=True,
+                                        squeeze=False, layout="constrained")
+    figure.suptitle(result.name, fontsize="large")
     for panel in panels.flat[len(names):]:
         panel.set_visible(False)
     for panel, name in zip(panels.flat, names):
         mine = [t for t in trials if name in t.params]
-        if not mine:
-            raise ConfigError(f"no trial has a parameter '{name}'")
-        _effect(_axes(panel), [t.params[name] for t in mine], [t.value for t in mine])
-        panel.set_xlabel(name)
+        _effect(_axes(panel), result, name, mine)
     for row in panels:
         row[0].set_ylabel(result.metric)
-    return figure
+    return panels.ravel()[:len(names)]
 
 
-def _effect(axes: Any, values: Sequence[Any], objective: Sequence[Any]) -> None:
-    numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-    if numeric and min(values) > 0 and max(values) / min(values) >= 100:
-        axes.set_xscale("log")
-    axes.scatter(values if numeric else [str(v) for v in values], objective, s=14, color=_BLUE, alpha=0.6, linewidths=0)
+def _effect(axes: Any, result: Result, name: str, trials: Sequence[TrialRecord]) -> None:
+    scale = _Scale(result.parameters.get(name, {}), [t.params[name] for t in trials])
+    if scale.choices:  # points of one value stand beside each other; the golden section spreads them evenly
+        n = len(scale.choices)
+        spread = [((t.number * 0.618034) % 1 - 0.5) * 0.5 for t in trials]
+        places = [scale.place(t.params[name]) * n - 0.5 + s for t, s in zip(trials, spread)]
+        axes.set_xticks([p * n - 0.5 for p, _ in scale.ticks()], [label for _, label in scale.ticks()],
+                        rotation=30 if sum(len(label) + 2 for _, label in scale.ticks()) > 26 else 0)
+        axes.set_xlim(-0.6, n - 0.4)
+    else:
+        places = [t.params[name] for t in trials]
+        if scale.log:
+            axes.set_xscale("log")
+    axes.scatter(places, [t.value for t in trials], s=14, color=_BLUE, alpha=0.55, linewidths=0)
+    best = [(p, t.value) for p, t in zip(places, trials) if t.number == result.best_trial]
+    axes.scatter([p for p, _ in best], [v for _, v in best], s=44, color=_ORANGE, zorder=3)
+    axes.set_xlabel(name)

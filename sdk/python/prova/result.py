@@ -134,6 +134,7 @@ class Result(Mapping[str, Any]):
         self.goal: str = values["goal"]
         self._source = source
         self._trials: Optional[List[TrialRecord]] = None
+        self._parameters: Optional[Dict[str, Dict[str, Any]]] = None
 
     @classmethod
     def _read(cls, pointer: int, config: "Config", metric: Mapping[str, Any]) -> "Result":
@@ -161,6 +162,13 @@ class Result(Mapping[str, Any]):
         if self._trials is None:
             self._trials = read_trials(self._source, reports=True)
         return self._trials
+
+    @property
+    def parameters(self) -> Dict[str, Dict[str, Any]]:
+        """The search space, as a sweep file has it, with all defaults. Read when first asked for."""
+        if self._parameters is None:
+            self._parameters = dict(self._source.query("show")["experiment"]["spec"]["parameters"])
+        return self._parameters
 
     @property
     def components(self) -> List[Dict[str, Any]]:
