@@ -121,7 +121,7 @@ static int open_sweep(struct simulate *simulate)
     const struct simulate_options *options = simulate->options;
     int status = sweep_open(&simulate->sweep, simulate->call, simulate->call->args[0], &options->sets,
                             options->workers, false);
-    if (!status && strcmp(simulate->sweep.spec->context.name, "optimization") != 0) {
+    if (!status && !spec_searches(simulate->sweep.spec)) {
         cli_error(simulate->call, "only a search can be simulated, and this file has 'context: %s'",
                   simulate->sweep.spec->context.name);
         status = CLI_BAD_USAGE;

@@ -92,6 +92,11 @@ void spec_destroy(struct spec *spec)
     free(spec);
 }
 
+bool spec_searches(const struct spec *spec)
+{
+    return strcmp(spec->context.name, "optimization") == 0;
+}
+
 void spec_write_ablated(struct text *out, const struct spec *spec, uint64_t trial)
 {
     if (spec->ablation)
@@ -204,7 +209,7 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
         int beside = spec_read_warm_csv(read, path, faults);
         code = beside < 0 ? beside : code;
     }
-    if (code == 0 && source && !(taken = text_take(&text)))
+    if (read && source && !(taken = text_take(&text)))
         code = ERR_NOMEM;
     if (code < 0) {
         if (code == ERR_INVALID)
@@ -213,11 +218,12 @@ int spec_read(struct spec **spec, char **source, const char *path, const struct 
             (void)err_set(err, code, "%s", err_string(code));
     }
     if (code == ERR_NOMEM) {
+        free(taken);
         spec_destroy(read);
         goto out;
     }
     *spec = read; /* with ERR_INVALID as much of it as there is */
-    if (code == 0 && source)
+    if (source)
         *source = taken;
 out:
     text_fini(&text);

@@ -119,12 +119,14 @@ int spec_parse(struct spec **spec, const char *text, size_t size, const char *fi
 /* The same for who goes on to check plug-ins, so that a user hears of all faults at one time: with
  * ERR_INVALID *spec is what could be read of the file, for context_check or registry_check and nothing else;
  * NULL if it is no YAML. Values with a fault have their defaults; a plug-in without a usable name has no
- * settings either; train.kind is NONE only if there is no such section. The caller destroys it. */
+ * settings either; train.kind is NONE only if there is no such section. The caller destroys it.
+ * faults->n_alone is set: how many there were when each section had been read, before it was looked at how
+ * they go together. */
 int spec_parse_faulty(struct spec **spec, const char *text, size_t size, const char *file,
                       const struct override *overrides, size_t n_overrides, struct faults *faults);
 
 /* Reads the file and parses it as spec_parse_faulty does. ERR_IO or ERR_NOT_FOUND with a text where it cannot
- * be read. *source (if not NULL) is its text, which the caller frees; none with any error. */
+ * be read. *source (if not NULL) is its text, which the caller frees; NULL where *spec is. */
 int spec_read(struct spec **spec, char **source, const char *path, const struct override *overrides,
               size_t n_overrides, struct faults *faults, struct err *err);
 
@@ -150,6 +152,9 @@ double metric_trial_value(const struct metric *metric, double returned, const st
 /* Is a better than b? NaN is never better, and everything finite is better than NaN. */
 bool metric_better(enum metric_goal goal, double a, double b);
 
+/* Are its trials points of the search? So they are in context optimization alone; tests compare this with
+ * what the contexts themselves say, whom not every layer may ask. */
+bool spec_searches(const struct spec *spec);
 /* What is missing in an ablation study, which a draft of one need not have yet; nothing in other contexts. */
 void spec_check_ablation(const struct spec *spec, struct faults *faults);
 

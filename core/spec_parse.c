@@ -405,6 +405,15 @@ static void read_context_section(struct reader *r, void *target, const struct fi
         read_settings(r, target, "", pair->value);
 }
 
+/* That of another context waits until its context is asked for. */
+static void read_waiting_section(struct reader *r, void *target, const struct field *field,
+                                 const struct yaml_pair *pair)
+{
+    (void)target, (void)field;
+    if (pair->value->kind != YAML_MAP)
+        yaml_fault(r->faults, pair->value, "'%s' must be a map of settings", pair->key->text);
+}
+
 static const char *context_name(const struct yaml *root)
 {
     const struct yaml_pair *context = yaml_find(root, "context");
@@ -419,7 +428,7 @@ enum { N_TOP = sizeof top_fields / sizeof *top_fields };
 static void check_something_to_search(struct reader *r, const struct yaml *root)
 {
     const struct yaml_pair *parameters = yaml_find_given(root, "parameters");
-    if (strcmp(r->spec->context.name, "optimization") != 0)
+    if (!spec_searches(r->spec))
         return;
     if (parameters && (parameters->value->kind != YAML_MAP || parameters->value->n > 0))
         return;
@@ -433,11 +442,13 @@ static void check_something_to_search(struct reader *r, const struct yaml *root)
 static void read_top(struct reader *r, const struct yaml *root)
 {
     r->spec->is_space_partial = root->kind != YAML_MAP;
-    struct field fields[N_TOP + 1];
+    struct field fields[N_TOP + 2];
     memcpy(fields, top_fields, sizeof top_fields);
     fields[N_TOP] = (struct field){
         .name = context_name(root), .read = read_context_section, .offset = offsetof(struct spec, context)};
-    read_fields(r, r->spec, fields, N_TOP + 1, NULL, root);
+    fields[N_TOP + 1] = (struct field){.name = "single", .read = read_waiting_section}; /* after its own */
+    read_fields(r, r->spec, fields, N_TOP + 2, NULL, root);
+    r->faults->n_alone = r->faults->n;
     if (root->kind != YAML_MAP)
         return;
     check_command(r, root);
@@ -476,10 +487,13 @@ int spec_parse_faulty(struct spec **spec, const char *text, size_t size, const c
     struct reader r = {.spec = spec_create(), .doc = yaml_doc_create(), .faults = faults};
     size_t n_faults = faults->n;
     int code = ERR_NOMEM;
+    faults->n_alone = SIZE_MAX; /* it may be no YAML at all */
     if (!r.spec || !r.doc)
         goto out;
     set_default_name(&r, file);
     code = r.code < 0 ? r.code : read_tree(&r, text, size, overrides, n_overrides);
+    if (faults->n_alone > faults->n)
+        faults->n_alone = faults->n;
     if (faults->failed)
         code = faults->failed;
     if (code == 0) {

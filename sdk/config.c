@@ -1,7 +1,7 @@
 /* A configuration is a sweep file in the making: what the setters are told becomes a JSON document (JSON is
  * YAML) or, over a file of the user's own, overrides as of `--set`. After each setter the whole is parsed, so
- * a fault is found where it is made; the setting is then dropped again, and later ones can still be judged.
- */
+ * a fault of one setting is found where it is made; the setting is then dropped again, and later ones can
+ * still be judged. How settings go together is judged when all are there, whatever their order was. */
 #include "sdk/config.h"
 
 #include <math.h>
@@ -171,12 +171,14 @@ static int parse(struct spec **spec, const prova_config *config, bool is_draft, 
     return rc;
 }
 
-/* Judges the configuration after a change. */
+/* Judges the configuration after a change: each of its settings alone. */
 static int judge(prova_config *config)
 {
     struct spec *spec = NULL;
     struct faults faults = {0};
     int rc = parse(&spec, config, true, &faults);
+    if (rc == ERR_INVALID && faults.n_alone == 0)
+        rc = ERR_OK;
     if (rc)
         keep_fault(config, rc, rc == ERR_INVALID ? write_faults(&faults, config->file) : NULL);
     spec_destroy(spec);
@@ -274,12 +276,16 @@ prova_config *prova_config_file(const char *path)
     int rc =
         config->file ? spec_read(&spec, &config->source, config->file, NULL, 0, &faults, &err) : ERR_NOMEM;
     if (spec && rc == ERR_INVALID)
-        (void)registry_check(spec, &faults); /* it is no good file already */
-    if (faults.n)
+        (void)registry_check(spec, &faults);            /* it is no good file already */
+    if (spec && faults.n_alone == 0 && rc != ERR_NOMEM) /* what setters say may mend the others */
+        rc = ERR_OK;
+    else if (faults.n)
         keep_fault(config, rc, write_faults(&faults, config->file));
-    else if (rc && rc != ERR_NOMEM)
+    else if (rc != ERR_NOMEM)
         keep_fault(config, rc, strdup(err.text));
-    if (!config->source && rc != ERR_NOMEM) { /* as after a bad name: setters are judged by themselves */
+    if (rc && rc != ERR_NOMEM) { /* as after a bad name: setters are judged by themselves */
+        free(config->source);
+        config->source = NULL;
         config->name = strdup("unnamed");
         rc = config->name ? rc : ERR_NOMEM;
     }

@@ -274,11 +274,7 @@ static int follow(struct run *run, struct err *err)
 static void explain_search(struct run *run, const struct spec *spec)
 {
     struct text why = {0}, line = {0};
-    static const char *const without[] = {"single", "ablation", "distributed"};
-    bool has_search = true;
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        has_search = has_search && strcmp(spec->context.name, without[i]) != 0;
-    if (has_search && !run->display.is_quiet)
+    if (spec_searches(spec) && !run->display.is_quiet)
         registry_explain_search(&why, spec);
     text_printf(&line, "prova: search %s: %s", spec->search.name, text_get(&why));
     if (why.size && !why.failed && !line.failed)

@@ -162,7 +162,10 @@ enum prova_scale { PROVA_LINEAR = 0, PROVA_LOG = 1 };
 
 /* An empty configuration: search auto, schedule full, no early stopping, the metric "objective" to be
  * minimised, 100 trials, 1 local worker. NULL only when out of memory. The setters return 0 or a code; the
- * first fault is also kept and prova_lagom then returns it, so a program may set everything and look once. */
+ * first fault is also kept and prova_lagom then returns it, so a program may set everything and look once.
+ * A setter refuses what is wrong by itself, at once. How settings go together (a context and its section,
+ * workers and workers_per_trial, names of plug-ins) is judged by prova_lagom and prova_config_json, so they
+ * may come in any order. */
 PROVA_API prova_config *prova_config_new(const char *name);
 /* From a sweep file; its `train:` section may be left out. Faults, with file, line and column, are kept as
  * above. */
@@ -195,7 +198,7 @@ PROVA_API int prova_config_when(prova_config *config, const char *name, const ch
  * ("search.name", "sobol"), ("limits.trials", "60"), ("workers", "4"), ("stopping", "{name: median,
  * min_trials: 5}"). docs/sweep-file.md has every key; `prova search` lists the searches, schedules and
  * stopping rules with their settings. Of two for one path the later holds; a detail of a parameter comes
- * after the parameter. Names and settings of searches and rules are looked up by prova_lagom. */
+ * after the parameter. */
 PROVA_API int prova_config_set(prova_config *config, const char *path, const char *value);
 /* The whole of it as a sweep file in JSON, with every default written out; until the next call. NULL if it is
  * faulty, which is then kept as its fault. */

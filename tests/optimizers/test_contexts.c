@@ -70,6 +70,7 @@ START_TEST(every_context_can_be_made_and_asked)
     ck_assert_int_eq(first.kind, second.kind); /* asking changes nothing */
     ck_assert(first.kind == CONTEXT_SUGGEST || first.kind == CONTEXT_POINT);
     ck_assert_int_eq(first.kind == CONTEXT_SUGGEST, context_searches(context));
+    ck_assert_int_eq(spec_searches(spec), context_searches(context)); /* core's word for it */
     if (first.kind == CONTEXT_POINT)
         ck_assert_int_eq(space_check(spec->space, first.point, NULL), 0);
     run_to_end(context, 1, 3, (double[]){1, 2, 3});

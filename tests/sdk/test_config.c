@@ -244,16 +244,6 @@ START_TEST(faults_of_plugins_are_told_with_those_of_the_file)
 }
 END_TEST
 
-START_TEST(an_empty_space_is_found_when_all_is_set)
-{
-    struct spec *spec = NULL;
-    char *faults = NULL;
-    ck_assert_int_eq(config_compile(&spec, &faults, config), PROVA_EINVALID);
-    ck_assert_msg(strstr(faults, "parameters"), "%s", faults);
-    free(faults);
-}
-END_TEST
-
 static char *write_file(const char *text)
 {
     char *path = strdup("/tmp/prova-test-config-XXXXXX");
@@ -263,6 +253,94 @@ static char *write_file(const char *text)
     close(fd);
     return path;
 }
+
+static const struct {
+    const char *paths[3], *values[3];
+} together[] = {
+    {{"context", "distributed.workers"}, {"distributed", "3"}},
+    {{"context", "workers_per_trial"}, {"distributed", "3"}},
+    {{"context", "distributed"}, {"distributed", "{workers: 3, runtime: mpi, parameters: {x: 0.5}}"}},
+    {{"workers", "workers_per_trial"}, {"3", "3"}},
+    {{"context", "single"}, {"single", "{x: 0.5}"}},
+    {{"context", "ablation.features", "ablation.repeats"}, {"ablation", "[age]", "2"}},
+    {{"warm_start.points", "limits.trials"}, {"[{x: 0.5}]", "3"}},
+};
+
+/* Forwards, backwards, and the parameter first or last. */
+START_TEST(settings_that_go_together_may_come_in_any_order)
+{
+    int n = (int)(sizeof together / sizeof *together), which = _i % n, is_back = _i / n % 2,
+        is_last = _i / n / 2;
+    if (!is_last)
+        prova_config_double(config, "x", 0, 1, PROVA_LINEAR);
+    for (int i = 0; i < 3; i++) {
+        int k = is_back ? 2 - i : i;
+        if (together[which].paths[k])
+            ck_assert_msg(prova_config_set(config, together[which].paths[k], together[which].values[k]) == 0,
+                          "%s", prova_config_error(config));
+    }
+    if (is_last)
+        ck_assert_msg(prova_config_double(config, "x", 0, 1, PROVA_LINEAR) == 0, "%s",
+                      prova_config_error(config));
+    spec_destroy(compile());
+}
+END_TEST
+
+static const struct {
+    const char *path, *value, *said;
+} alone[] = {
+    {"context", "distributed", "on how many workers: distributed: {workers: 2}"},
+    {"distributed.parameters", "{x: 0.5}", "is for context distributed only"},
+    {"distributed.parameter_servers", "1", "'parameter_servers' is for runtime tensorflow"},
+    {"context", "ablation", "ablation"},
+    {"warm_start.points", "[{y: 0.5}]", "'y'"},
+};
+
+START_TEST(what_does_not_go_together_is_found_when_all_is_set)
+{
+    struct spec *spec = NULL;
+    char *faults = NULL;
+    prova_config_double(config, "x", 0, 1, PROVA_LINEAR);
+    ck_assert_int_eq(prova_config_set(config, alone[_i].path, alone[_i].value), 0);
+    ck_assert_int_eq(prova_config_set(config, "limits.trials", "7"), 0); /* others are judged all the same */
+    ck_assert_str_eq(prova_config_error(config), "");
+    ck_assert_int_eq(config_compile(&spec, &faults, config), PROVA_EINVALID);
+    ck_assert_msg(faults && strstr(faults, alone[_i].said), "%s", faults);
+    free(faults);
+    ck_assert_ptr_null(prova_config_json(config));
+    assert_error_has(alone[_i].said);
+}
+END_TEST
+
+START_TEST(setters_may_complete_a_file)
+{
+    char *path = write_file("context: distributed\nparameters:\n  lr: {min: 0.1, max: 1.0}\n");
+    prova_config_free(config);
+    config = prova_config_file(path);
+    ck_assert_str_eq(prova_config_error(config), "");
+    struct spec *spec = NULL;
+    char *faults = NULL;
+    ck_assert_int_eq(config_compile(&spec, &faults, config), PROVA_EINVALID);
+    ck_assert_msg(strstr(faults, ":1:1: error: context distributed needs"), "%s", faults);
+    free(faults);
+    ck_assert_int_eq(prova_config_set(config, "distributed.workers", "4"), 0);
+    spec = compile();
+    ck_assert_int_eq(spec->gang.workers, 4);
+    spec_destroy(spec);
+    unlink(path);
+    free(path);
+}
+END_TEST
+
+START_TEST(an_empty_space_is_found_when_all_is_set)
+{
+    struct spec *spec = NULL;
+    char *faults = NULL;
+    ck_assert_int_eq(config_compile(&spec, &faults, config), PROVA_EINVALID);
+    ck_assert_msg(strstr(faults, "parameters"), "%s", faults);
+    free(faults);
+}
+END_TEST
 
 START_TEST(the_whole_is_given_as_json_with_its_defaults)
 {
@@ -362,6 +440,11 @@ int main(void)
     tcase_add_test(tc, an_unusable_name_is_kept_as_the_fault_alone);
     tcase_add_loop_test(tc, what_plugins_refuse_is_found_when_all_is_set, 0,
                         sizeof wrong_plugins / sizeof *wrong_plugins);
+    tcase_add_loop_test(tc, settings_that_go_together_may_come_in_any_order, 0,
+                        4 * sizeof together / sizeof *together);
+    tcase_add_loop_test(tc, what_does_not_go_together_is_found_when_all_is_set, 0,
+                        sizeof alone / sizeof *alone);
+    tcase_add_test(tc, setters_may_complete_a_file);
     tcase_add_test(tc, an_empty_space_is_found_when_all_is_set);
     tcase_add_test(tc, faults_of_plugins_are_told_with_those_of_the_file);
     tcase_add_test(tc, the_whole_is_given_as_json_with_its_defaults);
