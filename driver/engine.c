@@ -14,8 +14,10 @@
 struct engine *engine_create(const struct engine_setup *setup)
 {
     struct engine *engine = calloc(1, sizeof *engine);
-    if (engine)
+    if (engine) {
         engine->setup = *setup;
+        engine->round = 1;
+    }
     return engine;
 }
 
@@ -60,15 +62,7 @@ const struct command *engine_commands(size_t *n, const struct engine *engine)
 
 void engine_clear(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->n_commands; i++) {
-        if (engine->commands[i].kind == COMMAND_CHANGED) {
-            struct experiment *experiment;
-            HASH_FIND(hh_key, engine->experiments_by_key, &engine->commands[i].key, sizeof(int64_t),
-                      experiment);
-            if (experiment)
-                experiment->changed = false;
-        }
-    }
+    engine->round++;
     engine->n_commands = 0;
     free_spent(engine);
 }
@@ -102,7 +96,9 @@ struct command *engine_command(struct engine *engine, enum command_kind kind)
         engine->capacity_commands = capacity;
     }
     struct command *command = &engine->commands[engine->n_commands++];
-    memset(command, 0, sizeof *command);
+    /* A message is filled in field by field; records and observations are assigned whole, by who wants them.
+     */
+    memset(command, 0, kind == COMMAND_SEND ? sizeof *command : offsetof(struct command, message));
     command->kind = kind;
     return command;
 }
@@ -225,29 +221,42 @@ static void forget_asked(struct experiment *experiment, uint64_t first, size_t n
         experiment->exhausted = first + n;
 }
 
+/* Room for one more; nothing changes if there is none. */
+static int reserve_suggestion(struct experiment *experiment)
+{
+    size_t n_params = experiment->spec->space->n_params, head = experiment->ready_head,
+           n = experiment->n_ready;
+    if (head + n < experiment->n_ring)
+        return 0;
+    if (head) {
+        memmove(experiment->ready, experiment->ready + head, n * sizeof *experiment->ready);
+        memmove(experiment->ready_points, experiment->ready_points + head * n_params,
+                n * n_params * sizeof *experiment->ready_points);
+        experiment->ready_head = 0;
+        return 0;
+    }
+    size_t n_ring = n ? 2 * n : 64;
+    uint64_t *ready = realloc(experiment->ready, n_ring * sizeof *ready);
+    if (!ready)
+        return ERR_NOMEM;
+    experiment->ready = ready;
+    double *points = realloc(experiment->ready_points, (n_ring * n_params + 1) * sizeof *points);
+    if (!points)
+        return ERR_NOMEM;
+    experiment->ready_points = points;
+    experiment->n_ring = n_ring;
+    return 0;
+}
+
 static int keep_suggestion(struct experiment *experiment, uint64_t trial, const double *point)
 {
-    if (experiment->ready_head + experiment->n_ready == experiment->n_ring) {
-        if (experiment->ready_head) {
-            memmove(experiment->ready, experiment->ready + experiment->ready_head,
-                    experiment->n_ready * sizeof *experiment->ready);
-            experiment->ready_head = 0;
-        } else {
-            size_t n_ring = experiment->n_ring ? 2 * experiment->n_ring : 64;
-            struct suggestion *ready = realloc(experiment->ready, n_ring * sizeof *ready);
-            if (!ready)
-                return ERR_NOMEM;
-            experiment->ready = ready;
-            experiment->n_ring = n_ring;
-        }
-    }
-    size_t size = experiment->spec->space->n_params * sizeof(double);
-    double *copy = malloc(size ? size : 1);
-    if (!copy)
+    size_t n_params = experiment->spec->space->n_params;
+    if (reserve_suggestion(experiment))
         return ERR_NOMEM;
-    memcpy(copy, point, size);
-    experiment->ready[experiment->ready_head + experiment->n_ready++] =
-        (struct suggestion){.trial = trial, .point = copy};
+    size_t at = experiment->ready_head + experiment->n_ready++;
+    experiment->ready[at] = trial;
+    if (n_params > 0)
+        memcpy(experiment->ready_points + at * n_params, point, n_params * sizeof *point);
     return 0;
 }
 

@@ -75,12 +75,6 @@ struct trial {
     double point[];
 };
 
-/* A point that the search has ready for a trial. */
-struct suggestion {
-    uint64_t trial;
-    double *point;
-};
-
 /* A range of trials that the search was asked about. */
 struct asked {
     uint64_t first, n;
@@ -112,7 +106,8 @@ struct experiment {
     int64_t n_units; /* that its trials have used: the sum of their `units` */
     struct trial *best;
 
-    struct suggestion *ready; /* ring of capacity n_ring, ascending numbers */
+    uint64_t *ready;      /* trials that the search has points for: n_ready from ready_head, ascending */
+    double *ready_points; /* [n_ring][n_params] theirs */
     size_t n_ring, ready_head, n_ready;
     struct asked asked[MAX_ASKED];
     size_t n_asked;
@@ -131,7 +126,7 @@ struct experiment {
     struct deadline deadline;
     int64_t close_by_ns; /* while closing: attempts that have not ended by then are given up */
     char wait_text[96];  /* that a status may lend */
-    bool changed;        /* COMMAND_CHANGED is in the queue */
+    uint64_t changed_in; /* the engine's round whose queue has its COMMAND_CHANGED */
     UT_hash_handle hh;
     UT_hash_handle hh_key;
 };
@@ -170,6 +165,7 @@ struct engine {
     int failed;
     struct command *commands;
     size_t n_commands, capacity_commands;
+    uint64_t round;       /* of commands, from 1: how often they were cleared */
     struct trial **spent; /* trials that ended in this event: a command may still point to their curves */
     size_t n_spent, capacity_spent;
     char **lent; /* strings that a command may still point to, though nothing else does */

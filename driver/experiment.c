@@ -97,9 +97,8 @@ void experiment_destroy(struct engine *engine, struct experiment *e)
     for (size_t i = 0; i < e->n_slots; i++)
         trial_destroy(e->trials[i]);
     free(e->trials);
-    for (size_t i = 0; i < e->n_ready; i++)
-        free(e->ready[e->ready_head + i].point);
     free(e->ready);
+    free(e->ready_points);
     context_destroy(e->context);
     spec_destroy(e->spec);
     free(e->name);
@@ -120,13 +119,13 @@ int64_t experiment_elapsed_ns(const struct experiment *e, int64_t now_ns)
 
 void experiment_changed(struct engine *engine, struct experiment *e)
 {
-    if (e->changed)
+    if (e->changed_in == engine->round)
         return;
     struct command *command = engine_command(engine, COMMAND_CHANGED);
     if (!command)
         return;
     command->key = e->key;
-    e->changed = true;
+    e->changed_in = engine->round;
 }
 
 void experiment_persist_state(struct engine *engine, struct experiment *e)
@@ -170,12 +169,13 @@ static uint64_t last_number(const struct experiment *e)
 
 bool experiment_drop_suggestion(struct experiment *e, uint64_t number)
 {
-    for (size_t i = 0; i < e->n_ready; i++) {
-        struct suggestion *at = &e->ready[e->ready_head + i];
-        if (at->trial != number)
+    size_t n_params = e->spec->space->n_params, end = e->ready_head + e->n_ready;
+    for (size_t at = e->ready_head; at < end; at++) {
+        if (e->ready[at] != number)
             continue;
-        free(at->point);
-        memmove(at, at + 1, (e->n_ready - i - 1) * sizeof *at);
+        memmove(e->ready + at, e->ready + at + 1, (end - at - 1) * sizeof *e->ready);
+        memmove(e->ready_points + at * n_params, e->ready_points + (at + 1) * n_params,
+                (end - at - 1) * n_params * sizeof *e->ready_points);
         e->n_ready--;
         return true;
     }
@@ -253,18 +253,16 @@ static struct trial *new_trial(struct engine *engine, struct experiment *e, uint
 
 static struct trial *from_suggestion(struct engine *engine, struct experiment *e, int64_t budget)
 {
-    while (e->n_ready) {
-        struct suggestion suggestion = e->ready[e->ready_head++];
+    struct trial *trial = NULL;
+    while (e->n_ready && !trial && !engine->failed) {
+        size_t at = e->ready_head++;
         if (--e->n_ready == 0)
             e->ready_head = 0;
-        struct trial *trial = NULL;
-        if (!experiment_trial(e, suggestion.trial))
-            trial = new_trial(engine, e, suggestion.trial, suggestion.point, budget);
-        free(suggestion.point);
-        if (trial || engine->failed)
-            return trial;
+        if (!experiment_trial(e, e->ready[at]))
+            trial =
+                new_trial(engine, e, e->ready[at], e->ready_points + at * e->spec->space->n_params, budget);
     }
-    return NULL;
+    return trial;
 }
 
 /* The number of a trial that begins as a copy of another: free, and above that one's, because after a restart

@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ABSENT    (-1.0)
-#define LEAF_SIZE 32 /* of 8, 16 and 32 the fastest with 2,000 points in 7 dimensions */
+#define ABSENT (-1.0)
+
+/* Of points, or of leaves, several at a time go through a processor's registers. */
+enum { LEAF_SIZE = 32, LANES = 4, N_VECTORS = LEAF_SIZE / LANES, MAX_LEAVES = 128 };
+typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t mask __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 struct node {
     size_t first, n;    /* its points, in `order` */
@@ -19,24 +23,39 @@ struct node {
     size_t parent;      /* of the root: itself */
     size_t left, right; /* 0: a leaf */
     size_t block;       /* of a leaf: its first one in `rough` */
+    size_t n_leaves;    /* below it, or 1 */
+    size_t cluster;     /* one more than the place in `clusters` of those leaves; 0: there are too many */
     size_t dim;
     double cut; /* left: coordinate <= cut */
+};
+
+/* Up to MAX_LEAVES neighbouring leaves, whose boxes are compared with a query without any jumps: the fewest
+ * that hold what may be nearer are then looked into. */
+struct cluster {
+    size_t n;     /* leaves */
+    size_t width; /* n, and what makes it a multiple of LANES */
+    size_t leaves[MAX_LEAVES];
+    float *low, *high; /* [n_dims][width] the boxes of their points */
 };
 
 struct nearest_tree {
     const struct space *space;
     size_t n, n_dims;
     bool *is_choice; /* [n_dims] */
-    bool *is_plain;  /* [n_dims] numbers, of which no point lacks one */
-    double *coords;  /* [n][n_dims] in `order` */
-    float *rough;    /* [n_blocks][n_dims][LEAF_SIZE], the leaves: many points go through a loop at a time */
-    size_t *order;   /* [n] indices of points */
-    size_t *place;   /* [n] where a point is in `order` */
-    size_t *leaf;    /* [n] of each place */
-    bool *removed;   /* [n] by place */
+    size_t n_plain, n_mixed;
+    size_t *plain, *mixed; /* [n_plain] dimensions of numbers, of which no point lacks one; the others */
+    double *coords;        /* [n][n_dims] in `order` */
+    float *rough;  /* [n_blocks][n_dims][LEAF_SIZE], the leaves: many points go through a loop at a time */
+    size_t *order; /* [n] indices of points */
+    size_t *place; /* [n] where a point is in `order` */
+    size_t *leaf;  /* [n] of each place */
+    bool *removed; /* [n] by place */
     size_t n_nodes;
     struct node *nodes;
+    size_t n_clusters;
+    struct cluster *clusters;
     double *query, *gaps; /* [n_dims] */
+    float *rough_query;   /* [n_dims] */
     double best;          /* of the search under way: squared distance, */
     size_t found;         /* and point */
 };
@@ -149,6 +168,63 @@ static bool make_rough(struct nearest_tree *tree)
     return tree->rough != NULL;
 }
 
+static bool begins_cluster(const struct nearest_tree *tree, size_t at)
+{
+    const struct node *node = &tree->nodes[at];
+    return node->n > 0 && node->n_leaves <= MAX_LEAVES &&
+           (at == 0 || tree->nodes[node->parent].n_leaves > MAX_LEAVES);
+}
+
+static void fill_boxes(const struct cluster *cluster, const struct nearest_tree *tree)
+{
+    size_t n_dims = tree->n_dims;
+    for (size_t i = 0; i < cluster->n; i++) {
+        const struct node *leaf = &tree->nodes[cluster->leaves[i]];
+        for (size_t d = 0; d < n_dims; d++) {
+            double low = INFINITY, high = -INFINITY;
+            for (size_t k = leaf->first; k < leaf->first + leaf->n; k++) {
+                low = fmin(low, tree->coords[k * n_dims + d]);
+                high = fmax(high, tree->coords[k * n_dims + d]);
+            }
+            cluster->low[d * cluster->width + i] = (float)low;
+            cluster->high[d * cluster->width + i] = (float)high;
+        }
+    }
+}
+
+static bool make_cluster(struct nearest_tree *tree, struct node *node)
+{
+    struct cluster *cluster = &tree->clusters[tree->n_clusters++];
+    cluster->width = (node->n_leaves + LANES - 1) / LANES * LANES;
+    cluster->low = calloc(cluster->width * tree->n_dims + 1, sizeof *cluster->low);
+    cluster->high = calloc(cluster->width * tree->n_dims + 1, sizeof *cluster->high);
+    if (!cluster->low || !cluster->high)
+        return false;
+    for (size_t i = node->first; i < node->first + node->n; i += tree->nodes[tree->leaf[i]].n)
+        cluster->leaves[cluster->n++] = tree->leaf[i];
+    fill_boxes(cluster, tree);
+    node->cluster = tree->n_clusters;
+    return true;
+}
+
+/* Groups the leaves: each in the largest part of the tree that has no more than MAX_LEAVES. */
+static bool make_clusters(struct nearest_tree *tree)
+{
+    size_t n = 0;
+    for (size_t at = tree->n_nodes; at-- > 0;) {
+        struct node *node = &tree->nodes[at];
+        node->n_leaves =
+            node->left ? tree->nodes[node->left].n_leaves + tree->nodes[node->right].n_leaves : 1;
+    }
+    for (size_t at = 0; at < tree->n_nodes; at++)
+        n += begins_cluster(tree, at);
+    tree->clusters = calloc(n + 1, sizeof *tree->clusters);
+    for (size_t at = 0; tree->clusters && at < tree->n_nodes; at++)
+        if (begins_cluster(tree, at) && !make_cluster(tree, &tree->nodes[at]))
+            return false;
+    return tree->clusters != NULL;
+}
+
 /* Divides the nodes in the order in which they come: no recursion, whatever the points are. */
 static void build(struct nearest_tree *tree)
 {
@@ -180,7 +256,8 @@ static bool allocate(struct nearest_tree *tree)
 {
     size_t n = tree->n + 1, n_dims = tree->n_dims + 1;
     tree->is_choice = calloc(n_dims, sizeof *tree->is_choice);
-    tree->is_plain = calloc(n_dims, sizeof *tree->is_plain);
+    tree->plain = calloc(n_dims, sizeof *tree->plain);
+    tree->mixed = calloc(n_dims, sizeof *tree->mixed);
     tree->coords = calloc(n * n_dims, sizeof *tree->coords);
     tree->order = calloc(n, sizeof *tree->order);
     tree->place = calloc(n, sizeof *tree->place);
@@ -189,8 +266,9 @@ static bool allocate(struct nearest_tree *tree)
     tree->nodes = calloc(2 * n, sizeof *tree->nodes);
     tree->query = calloc(n_dims, sizeof *tree->query);
     tree->gaps = calloc(n_dims, sizeof *tree->gaps);
-    return tree->is_choice && tree->is_plain && tree->coords && tree->order && tree->place && tree->leaf &&
-           tree->removed && tree->nodes && tree->query && tree->gaps;
+    tree->rough_query = calloc(n_dims, sizeof *tree->rough_query);
+    return tree->is_choice && tree->plain && tree->mixed && tree->coords && tree->order && tree->place &&
+           tree->leaf && tree->removed && tree->nodes && tree->query && tree->gaps && tree->rough_query;
 }
 
 int nearest_create(struct nearest_tree **out, const struct space *space, const double *points, size_t n)
@@ -212,12 +290,13 @@ int nearest_create(struct nearest_tree **out, const struct space *space, const d
         set_coords(tree->coords + i * tree->n_dims, tree, points + i * space->n_params);
     }
     for (size_t d = 0; d < tree->n_dims; d++) {
-        tree->is_plain[d] = !tree->is_choice[d];
+        bool is_plain = !tree->is_choice[d];
         for (size_t i = 0; i < n; i++)
-            tree->is_plain[d] &= tree->coords[i * tree->n_dims + d] >= 0;
+            is_plain &= tree->coords[i * tree->n_dims + d] >= 0;
+        *(is_plain ? &tree->plain[tree->n_plain++] : &tree->mixed[tree->n_mixed++]) = d;
     }
     build(tree);
-    if (!make_rough(tree)) {
+    if (!make_rough(tree) || !make_clusters(tree)) {
         nearest_destroy(tree);
         return ERR_NOMEM;
     }
@@ -231,37 +310,63 @@ void nearest_destroy(struct nearest_tree *tree)
     if (!tree)
         return;
     free(tree->is_choice);
-    free(tree->is_plain);
+    free(tree->plain);
+    free(tree->mixed);
     free(tree->coords);
     free(tree->rough);
     free(tree->order);
     free(tree->place);
     free(tree->leaf);
     free(tree->removed);
+    for (size_t i = 0; i < tree->n_clusters; i++) {
+        free(tree->clusters[i].low);
+        free(tree->clusters[i].high);
+    }
+    free(tree->clusters);
     free(tree->nodes);
     free(tree->query);
     free(tree->gaps);
+    free(tree->rough_query);
     free(tree);
 }
 
-/* Adds the squared distances of a block's points in one dimension to their sums. Choices are small whole
- * numbers and ABSENT is one: exact in a float too. The first loop is what nearly all time goes into: without
- * a condition in it the compiler takes several points at a time. */
-static void add_distances(float *restrict sums, const struct nearest_tree *tree, size_t dim,
-                          const float *restrict column)
+/* Adds the squared distances of a block's points in all dimensions that are plain. Nearly all time goes into
+ * this: without a condition in it, and with the sums in registers. */
+static void add_plain(vector sums[N_VECTORS], const struct nearest_tree *tree, const float *block)
 {
-    float coord = (float)tree->query[dim];
-    if (tree->is_plain[dim] && coord >= 0)
-        for (size_t i = 0; i < LEAF_SIZE; i++) {
-            float gap = column[i] - coord;
+    for (size_t k = 0; k < tree->n_plain; k++) {
+        size_t dim = tree->plain[k];
+        float coord = tree->rough_query[dim];
+        const float *column = block + dim * LEAF_SIZE;
+        for (size_t i = 0; i < N_VECTORS; i++) {
+            vector gap;
+            memcpy(&gap, column + i * LANES, sizeof gap);
+            gap = coord < 0 ? (vector){1, 1, 1, 1} : gap - coord; /* below 0: the query lacks it */
             sums[i] += gap * gap;
         }
-    else
-        for (size_t i = 0; i < LEAF_SIZE; i++) {
-            bool is_number = !tree->is_choice[dim] && column[i] >= 0 && coord >= 0;
-            float gap = is_number ? column[i] - coord : (float)(column[i] != coord);
-            sums[i] += gap * gap;
-        }
+    }
+}
+
+/* The same in one dimension of choices, or that some points lack. Choices are small whole numbers and ABSENT
+ * is one: exact in a float too. */
+static void add_mixed(float sums[LEAF_SIZE], const struct nearest_tree *tree, size_t dim, const float *column)
+{
+    float coord = tree->rough_query[dim];
+    for (size_t i = 0; i < LEAF_SIZE; i++) {
+        bool is_number = !tree->is_choice[dim] && column[i] >= 0 && coord >= 0;
+        float gap = is_number ? column[i] - coord : (float)(column[i] != coord);
+        sums[i] += gap * gap;
+    }
+}
+
+static bool any_within(const vector sums[N_VECTORS], float bound)
+{
+    mask within = {0};
+    uint64_t halves[2];
+    for (size_t i = 0; i < N_VECTORS; i++)
+        within |= sums[i] <= bound;
+    memcpy(halves, &within, sizeof halves);
+    return halves[0] | halves[1];
 }
 
 static void compare_point(struct nearest_tree *tree, size_t place)
@@ -281,20 +386,83 @@ static void compare_point(struct nearest_tree *tree, size_t place)
     }
 }
 
-/* In floats first: what is certainly further away is not looked at again. A sum is wrong by less than its
- * 10,000th part and a millionth, up to hundreds of dimensions. */
+/* What is further away in floats is certainly no nearer: a sum is wrong by less than its 10,000th part and a
+ * millionth, up to hundreds of dimensions. */
+static float rough_bound(const struct nearest_tree *tree)
+{
+    return (float)(tree->best * 1.0002 + 2e-6);
+}
+
+static void search_block(struct nearest_tree *tree, const float *block, size_t place, size_t n)
+{
+    vector sums[N_VECTORS] = {{0}};
+    float list[LEAF_SIZE];
+    add_plain(sums, tree, block);
+    if (!any_within(sums, rough_bound(tree))) /* nor will they be with more dimensions */
+        return;
+    memcpy(list, sums, sizeof list);
+    for (size_t k = 0; k < tree->n_mixed; k++)
+        add_mixed(list, tree, tree->mixed[k], block + tree->mixed[k] * LEAF_SIZE);
+    for (size_t i = 0; i < n; i++)
+        if (list[i] <= rough_bound(tree))
+            compare_point(tree, place + i);
+}
+
 static void search_leaf(struct nearest_tree *tree, const struct node *node)
 {
-    size_t n_dims = tree->n_dims;
-    const float *block = tree->rough + node->block * n_dims * LEAF_SIZE;
-    for (size_t at = 0; at < node->n; at += LEAF_SIZE, block += n_dims * LEAF_SIZE) {
-        float sums[LEAF_SIZE] = {0}, bound = (float)(tree->best * 1.0002 + 2e-6);
-        for (size_t d = 0; d < n_dims; d++)
-            add_distances(sums, tree, d, block + d * LEAF_SIZE);
-        for (size_t i = 0; i < LEAF_SIZE && at + i < node->n; i++)
-            if (sums[i] <= bound)
-                compare_point(tree, node->first + at + i);
+    size_t size = tree->n_dims * LEAF_SIZE;
+    if (node->n_left == 0)
+        return;
+    const float *block = tree->rough + node->block * size;
+    for (size_t at = 0; at < node->n; at += LEAF_SIZE, block += size)
+        search_block(tree, block, node->first + at, node->n - at < LEAF_SIZE ? node->n - at : LEAF_SIZE);
+}
+
+/* Adds the squared distances from the boxes, where all points are numbers. */
+static void add_plain_boxes(float *sums, const struct nearest_tree *tree, const struct cluster *cluster)
+{
+    for (size_t k = 0; k < tree->n_plain; k++) {
+        const float *low = cluster->low + tree->plain[k] * cluster->width,
+                    *high = cluster->high + tree->plain[k] * cluster->width;
+        float coord = tree->rough_query[tree->plain[k]];
+        for (size_t i = 0; i < cluster->width; i++) {
+            float below = low[i] - coord, above = coord - high[i], gap = below > above ? below : above;
+            gap = gap > 0 ? gap : 0;
+            sums[i] += coord < 0 ? 1 : gap * gap;
+        }
     }
+}
+
+/* The same where there are choices, or points without the coordinate. */
+static void add_mixed_boxes(float *sums, const struct nearest_tree *tree, const struct cluster *cluster)
+{
+    for (size_t k = 0; k < tree->n_mixed; k++) {
+        size_t dim = tree->mixed[k];
+        const float *low = cluster->low + dim * cluster->width, *high = cluster->high + dim * cluster->width;
+        float coord = tree->rough_query[dim];
+        for (size_t i = 0; i < cluster->n; i++) {
+            bool is_inside = low[i] <= coord && coord <= high[i];
+            bool is_number = !tree->is_choice[dim] && coord >= 0 && high[i] >= 0;
+            float gap = is_inside ? 0 : !is_number ? 1 : coord > high[i] ? coord - high[i] : low[i] - coord;
+            bool may_be_near = is_number && low[i] < 0; /* some have a number, perhaps that one */
+            sums[i] += may_be_near ? 0 : gap * gap;
+        }
+    }
+}
+
+/* The leaf whose box is nearest first, and then those that may yet hold something nearer. */
+static void search_cluster(struct nearest_tree *tree, const struct cluster *cluster)
+{
+    float distances[MAX_LEAVES] = {0};
+    size_t nearest = 0;
+    add_plain_boxes(distances, tree, cluster);
+    add_mixed_boxes(distances, tree, cluster);
+    for (size_t i = 1; i < cluster->n; i++)
+        nearest = distances[i] < distances[nearest] ? i : nearest;
+    search_leaf(tree, &tree->nodes[cluster->leaves[nearest]]);
+    for (size_t i = 0; i < cluster->n; i++)
+        if (i != nearest && distances[i] <= rough_bound(tree))
+            search_leaf(tree, &tree->nodes[cluster->leaves[i]]);
 }
 
 /* How far any point beyond the cut is at least, in that dimension. */
@@ -312,8 +480,8 @@ static void search(struct nearest_tree *tree, size_t at, double distance)
     const struct node *node = &tree->nodes[at];
     if (node->n_left == 0 || distance > tree->best)
         return;
-    if (node->left == 0) {
-        search_leaf(tree, node);
+    if (node->cluster) {
+        search_cluster(tree, &tree->clusters[node->cluster - 1]);
         return;
     }
     bool goes_left = tree->query[node->dim] <= node->cut;
@@ -327,6 +495,8 @@ static void search(struct nearest_tree *tree, size_t at, double distance)
 size_t nearest_find(struct nearest_tree *tree, const double *point)
 {
     set_coords(tree->query, tree, point);
+    for (size_t d = 0; d < tree->n_dims; d++)
+        tree->rough_query[d] = (float)tree->query[d];
     memset(tree->gaps, 0, tree->n_dims * sizeof *tree->gaps);
     tree->best = INFINITY;
     tree->found = SIZE_MAX;

@@ -60,6 +60,7 @@ struct simulation {
     struct answer *answers; /* to questions of the engine */
     size_t n_answers, capacity_answers;
     int64_t now_ns;
+    struct wire_message message; /* the PROGRESS that a worker says */
     struct simulation_result *result;
     struct err *err;
 };
@@ -306,21 +307,20 @@ static int carry_out(struct simulation *sim)
 static int say(struct simulation *sim, struct hand *hand, const struct report *report, enum outcome outcome,
                double value, const char *text)
 {
-    struct wire_message message = {.type = WIRE_PROGRESS,
-                                   .progress = {.seq = hand->next_seq++,
-                                                .experiment = hand->experiment,
-                                                .trial = hand->trial,
-                                                .attempt = hand->attempt,
-                                                .outcome = (uint64_t)outcome,
-                                                .value = value,
-                                                .text = wire_string(text),
-                                                .log = wire_string(""),
-                                                .reports = {.n = report != NULL, .list = report}}};
+    struct wire_progress *progress = &sim->message.progress; /* the rest of it is always the same */
+    progress->seq = hand->next_seq++;
+    progress->experiment = hand->experiment;
+    progress->trial = hand->trial;
+    progress->attempt = hand->attempt;
+    progress->outcome = (uint64_t)outcome;
+    progress->value = value;
+    progress->text = wire_string(text);
+    progress->reports = (struct wire_reports){.n = report != NULL, .list = report};
     if (outcome != OUTCOME_NONE) {
         hand->is_busy = false;
         heap_remove(&sim->heap, &hand->deadline);
     }
-    engine_message(sim->engine, hand_id((size_t)(hand - sim->hands)), &message, sim->now_ns);
+    engine_message(sim->engine, hand_id((size_t)(hand - sim->hands)), &sim->message, sim->now_ns);
     return carry_out(sim);
 }
 
@@ -506,8 +506,11 @@ int simulation_run(struct simulation_result *result, const struct simulation_set
 {
     struct err scratch = {0};
     *result = (struct simulation_result){.seed = setup->seed};
-    struct simulation sim = {
-        .setup = setup, .recording = setup->recording, .result = result, .err = err ? err : &scratch};
+    struct simulation sim = {.setup = setup,
+                             .recording = setup->recording,
+                             .message = {.type = WIRE_PROGRESS, .progress.log = wire_string("")},
+                             .result = result,
+                             .err = err ? err : &scratch};
     int code = begin(&sim);
     if (code == 0)
         code = live(&sim);
