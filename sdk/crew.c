@@ -67,9 +67,15 @@ static int watch_process(struct crew *crew, struct process *process, pid_t pid, 
     return ERR_OK;
 }
 
-/* Waits for it and keeps its status; at once if its fd is readable. */
+/* Waits for it and keeps its status; at once if its fd is readable. What trials have forked and left behind
+ * ends with it: until it is waited for, the group is nobody else's. */
 static void reap(struct process *process)
 {
+    siginfo_t info;
+    while (process->pid && waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT) && errno == EINTR)
+        ;
+    if (process->pid)
+        (void)kill(-process->pid, SIGKILL); /* mostly there is nothing left */
     while (process->pid && waitpid(process->pid, &process->status, 0) < 0 && errno == EINTR)
         ;
     process->pid = 0;

@@ -158,6 +158,11 @@ void ring_close(struct ring *ring)
     wake_blocked(ring);
 }
 
+void ring_abandon(struct ring *ring)
+{
+    atomic_store(&ring->is_closed, true);
+}
+
 void ring_open(struct ring *ring)
 {
     atomic_store(&ring->is_closed, false);

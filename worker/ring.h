@@ -41,5 +41,7 @@ void ring_set_state(struct ring *ring, enum ring_state state);
 /* Closed: empties it, and pushes are refused, also those that block now, until it is opened again. */
 void ring_close(struct ring *ring);
 void ring_open(struct ring *ring);
+/* In the child of a fork, where there is no consumer: pushes are refused from now on. */
+void ring_abandon(struct ring *ring);
 
 #endif

@@ -2,6 +2,8 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "worker/run.h"
 
@@ -61,7 +63,10 @@ static void end_completed(struct attempt *attempt, bool has_returned, double ret
 
 void run_function(struct attempt *attempt, worker_train_fn *train, void *arg)
 {
+    pid_t self = getpid();
     int status = train(&attempt->trial, arg);
+    if (getpid() != self) /* the function has forked, and this is the child: the trial is its parent's */
+        _exit(EXIT_FAILURE);
     (void)fflush(stdout); /* so that its output is in its own log; what cannot be written is lost anyway */
     (void)pthread_mutex_lock(&attempt->lock);
     bool has_failed = attempt->failure.size > 0, has_returned = attempt->has_returned;

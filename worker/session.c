@@ -63,6 +63,11 @@ static void wake(int event_fd)
     (void)!write(event_fd, &one, sizeof one); /* full means that it is readable already */
 }
 
+void session_abandon(struct session *session)
+{
+    ring_abandon(session->attempt.ring);
+}
+
 void session_leave(struct session *session)
 {
     atomic_store(&session->is_leaving, true);

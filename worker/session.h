@@ -24,6 +24,9 @@ int session_next(struct attempt **attempt, struct session *session, struct err *
 /* The attempt has ended (attempt_end): its result is on its way when this returns. */
 void session_finish(struct session *session);
 
+/* In the child of a fork: what it reports goes nowhere, and keeps nobody waiting. */
+void session_abandon(struct session *session);
+
 /* The worker is to go. From any thread or a signal handler. */
 void session_leave(struct session *session);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,14 @@ static int redirect(const struct slot_setup *setup, struct err *err)
     /* By lines, so that the last words of a function that crashes are seen. */
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* if it fails, they come late */
     return ERR_OK;
+}
+
+/* What a training function forks is not the slot: SIGTERM ends it (a multiprocessing pool waits for that),
+ * and nobody empties its copy of the ring. */
+static void after_fork(void)
+{
+    (void)signal(SIGTERM, SIG_DFL); /* cannot fail */
+    session_abandon(the_session);
 }
 
 static void take_signals(void)
@@ -128,6 +137,8 @@ void slot_run(const struct slot_setup *setup)
     conversation.stderr_fd = stderr_fd;
     if (!code)
         code = session_create(&the_session, &conversation, setup->directory, setup->page, &err);
+    if (!code && pthread_atfork(NULL, NULL, after_fork))
+        code = err_set(&err, ERR_NOMEM, "out of memory");
     if (!code) {
         take_signals();
         code = serve(setup, &err);

@@ -49,6 +49,10 @@ def lagom(train_fn: Callable[..., Any], config: Any = None, **options: Any) -> R
     >>> result = lagom(lambda x: (x - 0.5) ** 2, parameters={"x": {"min": 0.0, "max": 1.0}}, trials=8, seed=1,
     ...                progress=False, database=":memory:")  # doctest: +SKIP
     """
+    inside = _trial.current_trial()
+    if inside is not None:
+        raise errors.ConfigError(f"lagom was called inside trial {inside.number} of '{inside.experiment}': call it outside of "
+                                 "the training function, or search inside by prova.Search, which needs no driver")
     chosen = as_config(config, options)
     if chosen.start not in ("fresh", "fork"):
         raise errors.ConfigError(f"start is '{chosen.start}': it must be 'fresh' or 'fork'")

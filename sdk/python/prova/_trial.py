@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from . import _ffi
-from .errors import ConfigError, EarlyStop, ProvaError
+from .errors import ConfigError, EarlyStop, ExistsError, ProvaError
 
 TYPE_CHECKING = False  # what a worker imports, its first trial waits for
 if TYPE_CHECKING:
@@ -19,11 +19,42 @@ if TYPE_CHECKING:
     from ._distributed import Gang
 
 _lib = _ffi.library
-_report = _lib.prova_report
-_report_metric = _lib.prova_report_metric
+# With the interpreter's lock held, so that no thread is inside of them when a trial ends. They do not wait for Python.
+_report = _ffi.holding_the_lock("prova_report")
+_report_metric = _ffi.holding_the_lock("prova_report_metric")
+MAX_STEP = 2 ** 53
 
 _current: Optional["Trial"] = None
+_strangers: frozenset[object] = frozenset()  # threads that an earlier trial has left behind: theirs is no trial
 _forked_from = os.getpid()
+
+
+def _step(value: Any) -> int:
+    try:
+        step = int(value)
+        if step == value and 0 <= step <= MAX_STEP and not isinstance(value, (str, bytes)):
+            return step
+    except Exception:  # whatever a conversion may raise
+        pass
+    raise ConfigError(f"a step is a whole number from 0 to 2**53, or None, not {_short(value)}")
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        if not isinstance(value, (str, bytes)):
+            return float(value)
+    except Exception:
+        pass
+    raise ConfigError(f"{what} must be a number, not {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    """A value, for a message of one line."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        text = "something"
+    return f"{text if len(text) < 80 else text[:76] + ' ...'} ({type(value).__name__})"
 
 
 class Trial:
@@ -40,7 +71,7 @@ class Trial:
     """
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
+        self._handle: Optional[int] = handle
         self.params: Dict[str, Any] = json.loads(_ffi.text(_lib.prova_params_json(handle)) or "{}")
         self.number: int = _lib.prova_trial_number(handle)
         self.attempt: int = _lib.prova_trial_attempt(handle)
@@ -54,15 +85,22 @@ class Trial:
             self._gang = _distributed.Gang(handle)
             self.rank = self._gang.rank
 
+    def _live(self) -> int:
+        """The library's trial, which ends when the training function does."""
+        if self._handle is None:
+            raise ExistsError(f"trial {self.number} has ended: threads that report must be joined before the training "
+                              "function returns")
+        return self._handle
+
     @property
     def experiment(self) -> str:
         """Name of the experiment."""
-        return _ffi.text(_lib.prova_trial_experiment(self._handle))
+        return _ffi.text(_lib.prova_trial_experiment(self._live()))
 
     @property
     def experiment_id(self) -> str:
         """Id of the experiment (UUID)."""
-        return _ffi.text(_lib.prova_trial_experiment_id(self._handle))
+        return _ffi.text(_lib.prova_trial_experiment_id(self._live()))
 
     @property
     def directory(self) -> str:
@@ -71,7 +109,7 @@ class Trial:
         Raises:
             OSError: it cannot be made.
         """
-        path = _ffi.text(_lib.prova_directory(self._handle))
+        path = _ffi.text(_lib.prova_directory(self._live()))
         if not path:
             raise OSError("the trial's directory cannot be made")
         return path
@@ -79,7 +117,7 @@ class Trial:
     @property
     def ablated_list(self) -> List[str]:
         """What this trial leaves out, e.g. `["feature:age", "layer:conv2"]`; empty but in an ablation study."""
-        listed = _ffi.text(_lib.prova_ablated_list(self._handle))
+        listed = _ffi.text(_lib.prova_ablated_list(self._live()))
         return listed.split(",") if listed else []
 
     def ablated(self, kind: str, name: str) -> bool:
@@ -93,30 +131,26 @@ class Trial:
 
     def budget(self, otherwise: int) -> int:
         """How many resource units (usually epochs) the trial may use in all; `otherwise` where nobody limits it."""
-        return int(_lib.prova_budget(self._handle, otherwise))
+        return int(_lib.prova_budget(self._live(), otherwise))
 
     @property
     def done(self) -> int:
         """Units that earlier attempts of a paused trial have used: go on from a checkpoint in `directory`."""
-        return int(_lib.prova_done(self._handle))
+        return int(_lib.prova_done(self._live()))
 
     @property
     def stopped(self) -> bool:
         """Whether the trial is asked to stop."""
-        return bool(_lib.prova_stopped(self._handle))
+        return bool(_lib.prova_stopped(self._live()))
 
     def report(self, step: Optional[int], value: float, **metrics: float) -> None:
         """Reports the objective at a step, and any other metrics. See `prova.report`."""
-        if step is None:
-            step = self._last_step + 1
-        stop = 0
-        for name, other in metrics.items():
-            stop |= _report_metric(self._handle, int(step), name.encode(), float(other))
-        try:
-            stop |= _report(self._handle, step, value)
-        except Exception:  # an integer or a number of a library, which ctypes does not take
-            step = int(step)
-            stop |= _report(self._handle, step, float(value))
+        step = self._last_step + 1 if step is None else _step(step)
+        numbers = {name: _number(other, f"metric '{name}'") for name, other in metrics.items()}
+        value, handle, stop = _number(value, "what is reported"), self._live(), 0
+        for name, other in numbers.items():
+            stop |= _report_metric(handle, step, name.encode("utf-8", "replace"), other)
+        stop |= _report(handle, step, value)
         self._last_step = step
         if stop:
             raise EarlyStop(f"trial {self.number} is asked to stop at step {step}")
@@ -148,30 +182,50 @@ def report(step: Optional[int], value: float, **metrics: float) -> None:
     Outside a trial it does nothing, so that the same code also runs by itself.
 
     Args:
-        step: 0 to 2**53, growing, usually the epoch; None: the one after the last. A step that does not grow is
-            ignored.
-        value: The objective at that step. A NaN is kept and is never best.
+        step: 0 to 2**53, growing, usually the epoch; None: the one after the last. One that does not grow is kept, and no
+            rule looks at it; a second one for the same step is ignored.
+        value: The objective at that step: any number, also of NumPy or a tensor of one element. With one that is not finite
+            the trial has diverged: it is stopped, and has failed unless it still returns a finite value.
         **metrics: Other metrics at that step, kept with it.
 
     Raises:
         EarlyStop: the trial is asked to stop. Let it pass.
+        ConfigError: the step is no whole number, or the value no number.
 
     >>> report(0, 0.5, train_loss=0.7)
     """
     trial = _current
-    if trial is None:
+    if trial is None or (_strangers and _is_stranger()):
         return
     if metrics or step is None:
         trial.report(step, value, **metrics)
         return
+    handle = trial._handle
+    if handle is None:  # it has ended meanwhile, on another thread
+        return
     try:
-        stop = _report(trial._handle, step, value)
-    except Exception:  # an integer or a number of a library, which ctypes does not take
+        if step > MAX_STEP:
+            raise OverflowError
+        stop = _report(handle, step, value)
+    except Exception:  # an integer or a number of a library, which ctypes does not take; or no number at all
         trial.report(step, value)
         return
     trial._last_step = step
     if stop:
         raise EarlyStop(f"trial {trial.number} is asked to stop at step {step}")
+
+
+def _threads() -> frozenset[object]:
+    """Those that run beside this one."""
+    threading = sys.modules.get("threading")
+    if threading is None or threading.active_count() == 1:
+        return frozenset()
+    return frozenset(threading.enumerate()) - {threading.current_thread()}
+
+
+def _is_stranger() -> bool:
+    import threading
+    return threading.current_thread() in _strangers
 
 
 def current_trial() -> Optional[Trial]:
@@ -347,17 +401,12 @@ def _seed(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _number(value: Any, what: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ProvaError(f"the training function returned {what}{value!r}: it must return a number, a dict of "
-                         "metrics, or nothing") from None
-
-
 def _finish(trial: Trial, metric: str, value: Any) -> None:
     """What the function has returned becomes the trial's value."""
     if value is None:
+        if trial._last_step < 0 and trial.rank == 0:
+            raise ProvaError(f"the training function ended without a value of '{metric}': it must return one, or report "
+                             "it by prova.report(step, value)")
         return
     if isinstance(value, Mapping):
         if metric not in value:
@@ -366,32 +415,39 @@ def _finish(trial: Trial, metric: str, value: Any) -> None:
         step = max(trial._last_step, 0)
         for name, other in value.items():
             if name != metric:
-                _report_metric(trial._handle, step, str(name).encode(), _number(other, f"for '{name}' "))
-        value = value[metric]
-    _lib.prova_finish(trial._handle, _number(value, ""))
+                _report_metric(trial._live(), step, str(name).encode("utf-8", "replace"), _number(other, f"metric '{name}'"))
+        value = _number(value[metric], f"metric '{metric}'")
+    else:
+        value = _number(value, "what a training function returns (or a dict of metrics, or nothing)")
+    _lib.prova_finish(trial._live(), value)
 
 
-def _describe(error: BaseException) -> str:
+def _describe(error: BaseException) -> bytes:
     """One line: what, and where in the user's code."""
+    import traceback
     if isinstance(error, SystemExit):
         what = f"the training function called sys.exit({error.code!r})"
     else:
-        name = type(error).__name__
-        what = f"{name}: {error}" if str(error) else name
-    import traceback
+        what = type(error).__name__
+        try:
+            what += f": {error}" if str(error) else ""
+        except Exception:
+            what += " (whose message cannot be had)"
     frames = traceback.extract_tb(error.__traceback__)
     here = os.path.dirname(os.path.abspath(__file__))
     mine = [frame for frame in frames if not frame.filename.startswith(here)]
-    if not mine:
-        return what
-    return f"{what} ({os.path.basename(mine[-1].filename)}:{mine[-1].lineno} in {mine[-1].name})"
+    if mine:
+        what += f" ({os.path.basename(mine[-1].filename)}:{mine[-1].lineno} in {mine[-1].name})"
+    return what.replace("\0", " ").encode("utf-8", "replace")
 
 
 def _fail(handle: int, error: BaseException) -> int:
     import traceback
-    lines = traceback.format_exception(type(error), error, error.__traceback__)
-    print("".join(lines), file=sys.stderr, end="")
-    return int(_lib.prova_fail(handle, b"%s", _describe(error).encode()))
+    try:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    except Exception:  # stderr is closed
+        pass
+    return int(_lib.prova_fail(handle, b"%s", _describe(error)))
 
 
 def _value(binding: Binding, trial: Trial) -> Any:
@@ -400,8 +456,9 @@ def _value(binding: Binding, trial: Trial) -> Any:
 
 
 def _run(binding: Binding, handle: int) -> int:
-    global _current
+    global _current, _strangers
     trial = Trial(handle)
+    _strangers = _threads()
     _current = trial
     try:
         if trial._gang is None:
@@ -416,7 +473,22 @@ def _run(binding: Binding, handle: int) -> int:
     except BaseException as error:  # whatever it is, it must not pass into C
         return _fail(handle, error)
     finally:
-        _current = None
+        _current = trial._handle = None
+
+
+def _be_no_worker() -> None:
+    """What made this process a worker is not for the programs that a training function starts."""
+    if os.environ.pop("PROVA_ROLE", None):
+        os.environ.pop("PROVA_DRIVER", None)
+        os.environ.pop("PROVA_EXPERIMENT", None)
+
+
+def _flush() -> None:
+    for file in (sys.stdout, sys.stderr):
+        try:
+            file.flush()
+        except (AttributeError, ValueError, OSError):  # the function has closed it
+            pass
 
 
 def callback(binding: Binding) -> Any:
@@ -428,12 +500,12 @@ def callback(binding: Binding) -> Any:
             if os.getpid() != _forked_from:
                 _forked_from = os.getpid()
                 _ffi.after_fork()
+                _be_no_worker()
             try:
                 return _run(binding, handle)
             finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
+                _flush()
         except BaseException as error:
-            return int(_lib.prova_fail(handle, b"%s", _describe(error).encode()))
+            return int(_lib.prova_fail(handle, b"%s", _describe(error)))
 
     return _ffi.TRAIN_FN(run)

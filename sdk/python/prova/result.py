@@ -56,14 +56,24 @@ class TrialRecord:
     def _read(cls, record: Mapping[str, Any]) -> "TrialRecord":
         known = {field.name for field in dataclasses.fields(cls)}
         values = {name: value for name, value in record.items() if name in known}
+        values["log"] = values.get("log") or None
         return cls(number=record["trial"], **{k: v for k, v in values.items() if k != "number"})
 
     def curve(self, metric: Optional[str] = None) -> "tuple[List[int], List[float]]":
-        """Steps and values of a metric (the objective, which is the first that was reported, unless one is named)."""
+        """Steps and values of a metric (the objective, which is the first that was reported, unless one is named). Of an
+        attempt that was lost there is what came before the next one began again."""
         if metric is None and self.reports:
             metric = self.reports[0]["metric"]
-        mine = [r for r in self.reports if r["metric"] == metric]
-        return [r["step"] for r in mine], [r["value"] for r in mine]
+        steps: List[int] = []
+        values: List[float] = []
+        for report in self.reports:  # by attempt and step
+            if report["metric"] != metric:
+                continue
+            while steps and steps[-1] >= report["step"]:
+                del steps[-1], values[-1]
+            steps.append(report["step"])
+            values.append(report["value"])
+        return steps, values
 
 
 class Source:
