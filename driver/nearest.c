@@ -35,7 +35,8 @@ struct cluster {
     size_t n;     /* leaves */
     size_t width; /* n, and what makes it a multiple of LANES */
     size_t leaves[MAX_LEAVES];
-    float *low, *high; /* [n_dims][width] the boxes of their points */
+    float *boxes; /* [width / LANES][n_dims][2][LANES] of their points: middles and half widths, or, where not
+                     all points are numbers, lowest and highest */
 };
 
 struct nearest_tree {
@@ -116,16 +117,17 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A cut that leaves points on both sides, near the median of a sample of them. */
+/* A cut that leaves points on both sides, near the median; of not too many points such that the leaves are
+ * full. */
 static double choose_cut(const struct nearest_tree *tree, const struct node *node, size_t dim)
 {
-    enum { SAMPLE = 65 };
+    enum { SAMPLE = 32 * LEAF_SIZE };
     double sample[SAMPLE], max = -INFINITY, below = -INFINITY;
     size_t n = node->n < SAMPLE ? node->n : SAMPLE;
     for (size_t i = 0; i < n; i++)
         sample[i] = tree->coords[(node->first + i * node->n / n) * tree->n_dims + dim];
     qsort(sample, n, sizeof *sample, compare);
-    double cut = sample[(n - 1) / 2];
+    double cut = sample[(n / 2 + LEAF_SIZE / 2) / LEAF_SIZE * LEAF_SIZE - 1];
     for (size_t i = node->first; i < node->first + node->n; i++)
         max = fmax(max, tree->coords[i * tree->n_dims + dim]);
     if (cut < max)
@@ -175,34 +177,41 @@ static bool begins_cluster(const struct nearest_tree *tree, size_t at)
            (at == 0 || tree->nodes[node->parent].n_leaves > MAX_LEAVES);
 }
 
-static void fill_boxes(const struct cluster *cluster, const struct nearest_tree *tree)
+/* The two numbers of a leaf's box in a dimension; the second stands LANES behind the first. */
+static float *box_of(const struct cluster *cluster, const struct nearest_tree *tree, size_t leaf, size_t dim)
 {
-    size_t n_dims = tree->n_dims;
-    for (size_t i = 0; i < cluster->n; i++) {
-        const struct node *leaf = &tree->nodes[cluster->leaves[i]];
-        for (size_t d = 0; d < n_dims; d++) {
-            double low = INFINITY, high = -INFINITY;
-            for (size_t k = leaf->first; k < leaf->first + leaf->n; k++) {
-                low = fmin(low, tree->coords[k * n_dims + d]);
-                high = fmax(high, tree->coords[k * n_dims + d]);
-            }
-            cluster->low[d * cluster->width + i] = (float)low;
-            cluster->high[d * cluster->width + i] = (float)high;
-        }
+    return cluster->boxes + (leaf / LANES * tree->n_dims + dim) * 2 * LANES + leaf % LANES;
+}
+
+static void fill_box(struct cluster *cluster, const struct nearest_tree *tree, size_t i, size_t dim,
+                     bool is_plain)
+{
+    const struct node *leaf = &tree->nodes[cluster->leaves[i]];
+    float *box = box_of(cluster, tree, i, dim);
+    double low = INFINITY, high = -INFINITY;
+    for (size_t k = leaf->first; k < leaf->first + leaf->n; k++) {
+        low = fmin(low, tree->coords[k * tree->n_dims + dim]);
+        high = fmax(high, tree->coords[k * tree->n_dims + dim]);
     }
+    box[0] = (float)(is_plain ? (low + high) / 2 : low);
+    box[LANES] = (float)(is_plain ? (high - low) / 2 : high);
 }
 
 static bool make_cluster(struct nearest_tree *tree, struct node *node)
 {
     struct cluster *cluster = &tree->clusters[tree->n_clusters++];
     cluster->width = (node->n_leaves + LANES - 1) / LANES * LANES;
-    cluster->low = calloc(cluster->width * tree->n_dims + 1, sizeof *cluster->low);
-    cluster->high = calloc(cluster->width * tree->n_dims + 1, sizeof *cluster->high);
-    if (!cluster->low || !cluster->high)
+    cluster->boxes = calloc(2 * cluster->width * tree->n_dims + 1, sizeof *cluster->boxes);
+    if (!cluster->boxes)
         return false;
-    for (size_t i = node->first; i < node->first + node->n; i += tree->nodes[tree->leaf[i]].n)
-        cluster->leaves[cluster->n++] = tree->leaf[i];
-    fill_boxes(cluster, tree);
+    for (size_t i = node->first; i < node->first + node->n; i += tree->nodes[tree->leaf[i]].n) {
+        cluster->leaves[cluster->n] = tree->leaf[i];
+        for (size_t k = 0; k < tree->n_plain; k++)
+            fill_box(cluster, tree, cluster->n, tree->plain[k], true);
+        for (size_t k = 0; k < tree->n_mixed; k++)
+            fill_box(cluster, tree, cluster->n, tree->mixed[k], false);
+        cluster->n++;
+    }
     node->cluster = tree->n_clusters;
     return true;
 }
@@ -318,10 +327,8 @@ void nearest_destroy(struct nearest_tree *tree)
     free(tree->place);
     free(tree->leaf);
     free(tree->removed);
-    for (size_t i = 0; i < tree->n_clusters; i++) {
-        free(tree->clusters[i].low);
-        free(tree->clusters[i].high);
-    }
+    for (size_t i = 0; i < tree->n_clusters; i++)
+        free(tree->clusters[i].boxes);
     free(tree->clusters);
     free(tree->nodes);
     free(tree->query);
@@ -418,34 +425,52 @@ static void search_leaf(struct nearest_tree *tree, const struct node *node)
         search_block(tree, block, node->first + at, node->n - at < LEAF_SIZE ? node->n - at : LEAF_SIZE);
 }
 
-/* Adds the squared distances from the boxes, where all points are numbers. */
-static void add_plain_boxes(float *sums, const struct nearest_tree *tree, const struct cluster *cluster)
+static vector absolute(vector x)
 {
-    for (size_t k = 0; k < tree->n_plain; k++) {
-        const float *low = cluster->low + tree->plain[k] * cluster->width,
-                    *high = cluster->high + tree->plain[k] * cluster->width;
-        float coord = tree->rough_query[tree->plain[k]];
-        for (size_t i = 0; i < cluster->width; i++) {
-            float below = low[i] - coord, above = coord - high[i], gap = below > above ? below : above;
-            gap = gap > 0 ? gap : 0;
-            sums[i] += coord < 0 ? 1 : gap * gap;
+    return (vector)((mask)x & INT32_MAX);
+}
+
+/* The squared distances from the boxes in the dimensions that are plain. A coordinate is as far from a box as
+ * it is further from its middle than half its width, if it is: max(g, 0) = (g + |g|) / 2. */
+static void measure_boxes(float *sums, const struct nearest_tree *tree, const struct cluster *cluster)
+{
+    const float *boxes = cluster->boxes;
+    for (size_t i = 0; i < cluster->width; i += LANES, boxes += tree->n_dims * 2 * LANES) {
+        vector sum = {0};
+        for (size_t k = 0; k < tree->n_plain; k++) {
+            float coord = tree->rough_query[tree->plain[k]];
+            vector middle, half;
+            memcpy(&middle, boxes + tree->plain[k] * 2 * LANES, sizeof middle);
+            memcpy(&half, boxes + tree->plain[k] * 2 * LANES + LANES, sizeof half);
+            vector gap = absolute(middle - coord) - half;
+            gap += absolute(gap);
+            sum += coord < 0 ? (vector){4, 4, 4, 4} : gap * gap;
         }
+        sum *= 0.25f;
+        memcpy(sums + i, &sum, sizeof sum);
     }
 }
 
-/* The same where there are choices, or points without the coordinate. */
+/* How far a coordinate is from a box of choices, or of numbers of which there may be none in some points. */
+static float mixed_gap(float low, float high, float coord, bool is_choice)
+{
+    if (low <= coord && coord <= high)
+        return 0;
+    if (is_choice || coord < 0 || high < 0)
+        return 1;
+    if (low < 0)
+        return 0; /* some have a number, perhaps that one */
+    return coord > high ? coord - high : low - coord;
+}
+
 static void add_mixed_boxes(float *sums, const struct nearest_tree *tree, const struct cluster *cluster)
 {
     for (size_t k = 0; k < tree->n_mixed; k++) {
         size_t dim = tree->mixed[k];
-        const float *low = cluster->low + dim * cluster->width, *high = cluster->high + dim * cluster->width;
-        float coord = tree->rough_query[dim];
         for (size_t i = 0; i < cluster->n; i++) {
-            bool is_inside = low[i] <= coord && coord <= high[i];
-            bool is_number = !tree->is_choice[dim] && coord >= 0 && high[i] >= 0;
-            float gap = is_inside ? 0 : !is_number ? 1 : coord > high[i] ? coord - high[i] : low[i] - coord;
-            bool may_be_near = is_number && low[i] < 0; /* some have a number, perhaps that one */
-            sums[i] += may_be_near ? 0 : gap * gap;
+            const float *box = box_of(cluster, tree, i, dim);
+            float gap = mixed_gap(box[0], box[LANES], tree->rough_query[dim], tree->is_choice[dim]);
+            sums[i] += gap * gap;
         }
     }
 }
@@ -453,9 +478,9 @@ static void add_mixed_boxes(float *sums, const struct nearest_tree *tree, const 
 /* The leaf whose box is nearest first, and then those that may yet hold something nearer. */
 static void search_cluster(struct nearest_tree *tree, const struct cluster *cluster)
 {
-    float distances[MAX_LEAVES] = {0};
+    float distances[MAX_LEAVES];
     size_t nearest = 0;
-    add_plain_boxes(distances, tree, cluster);
+    measure_boxes(distances, tree, cluster);
     add_mixed_boxes(distances, tree, cluster);
     for (size_t i = 1; i < cluster->n; i++)
         nearest = distances[i] < distances[nearest] ? i : nearest;
