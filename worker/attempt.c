@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -365,17 +366,25 @@ void attempt_inherit(struct attempt *attempt)
 {
     struct text from = {0}, to = {0};
     struct err err = {0};
+    char mark[sizeof INHERIT_MARK + 20];
     if (!attempt->origin)
         return;
+    (void)snprintf(mark, sizeof mark, INHERIT_MARK "%" PRIu64, attempt->trial.attempt); /* fits */
     const struct experiment *experiment = attempt->experiment;
     trial_directory_path(&from, attempt->base, experiment->name, experiment->id, attempt->origin);
     trial_directory_path(&to, attempt->base, experiment->name, experiment->id, attempt->trial.number);
     int code = from.failed || to.failed ? err_set(&err, ERR_NOMEM, "%s", err_string(ERR_NOMEM))
-                                        : inherit_directory(text_get(&to), text_get(&from), &err);
+                                        : inherit_directory(text_get(&to), text_get(&from),
+                                                            attempt->trial.gang ? mark : NULL, &err);
     if (code)
         say_anew(attempt, err.text);
     text_fini(&from);
     text_fini(&to);
+}
+
+bool attempt_speaks(const struct attempt *attempt)
+{
+    return attempt->gang.part.rank == 0; /* so it is without a gang */
 }
 
 void attempt_set_clock(struct attempt *attempt, int64_t now_ns)

@@ -101,6 +101,8 @@ void attempt_move_to_log(struct attempt *attempt, int pipe_fd);
 /* Its path, for the record; "" if there is none. Lends. */
 const char *attempt_log_path(const struct attempt *attempt);
 
+/* Is its value the trial's? Not that of a gang's ranks from 1, which need not have one. */
+bool attempt_speaks(const struct attempt *attempt);
 /* How it ended; sets has_ended last of all. Text may be NULL. */
 void attempt_end(struct attempt *attempt, enum outcome outcome, double value, const char *text);
 /* The same for an attempt that was asked to end and did, whatever the reason was. */

@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/id.h"
 #include "core/text.h"
+#include "worker/trial_directory.h"
 
 #define CHUNK     (1 << 20)
 #define MAX_DEPTH 64
@@ -33,7 +36,8 @@ static void remove_tree(const char *path)
 /* What belongs to the other trial's attempts, not to what it has learnt. */
 static bool is_own(const char *name)
 {
-    return strcmp(name, ".reports") == 0 || strncmp(name, "output-", 7) == 0;
+    return strcmp(name, ".reports") == 0 || strncmp(name, "output-", 7) == 0 ||
+           strncmp(name, INHERIT_MARK, sizeof INHERIT_MARK - 1) == 0;
 }
 
 static int copy_by_hand(int to, int from)
@@ -145,7 +149,6 @@ static int copy_folder(int to, int from, unsigned depth)
 
 static int copy_tree(const char *to, int from)
 {
-    remove_tree(to);
     int folder = mkdir(to, 0777) ? -1 : open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0)
         return copy_folder(folder, from, 0);
@@ -155,30 +158,113 @@ static int copy_tree(const char *to, int from)
     return -1;
 }
 
-static int make_copy(const char *to, const char *part, const char *from, struct err *err)
+/* Of whoever was killed while it copied. Only under the lock. */
+static void remove_left_overs(const char *to)
+{
+    const char *slash = strrchr(to, '/'), *name = slash ? slash + 1 : to;
+    struct text folder = {0}, path = {0};
+    const struct dirent *entry;
+    text_printf(&folder, "%.*s", slash ? (int)(slash - to) : 1, slash ? to : ".");
+    DIR *entries = folder.failed ? NULL : opendir(text_get(&folder));
+    size_t length = strlen(name);
+    while (entries && (entry = readdir(entries))) {
+        if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".part", 5) != 0)
+            continue;
+        text_clear(&path);
+        text_printf(&path, "%s/%s", text_get(&folder), entry->d_name);
+        if (!path.failed)
+            remove_tree(text_get(&path));
+    }
+    if (entries)
+        (void)closedir(entries); /* only read */
+    text_fini(&folder);
+    text_fini(&path);
+}
+
+/* It is there: as a copy, or because somebody had to begin without one? */
+static int judge(const char *to, const char *mark, struct err *err)
+{
+    struct text path = {0};
+    struct stat status;
+    text_printf(&path, "%s/%s", to, mark ? mark : "");
+    bool is_marked = mark && !path.failed && !stat(text_get(&path), &status);
+    text_fini(&path);
+    return is_marked ? err_set(err, ERR_NOT_FOUND, "another rank of its gang could not copy %s", to) : 0;
+}
+
+/* Gives the directory that was made beside it the name of the trial's; the first who does so decides. Returns
+ * false if nobody could. */
+static bool publish(const char *to, const char *part)
+{
+    bool is_there = !rename(part, to) || errno == EEXIST || errno == ENOTEMPTY;
+    int kept = errno;
+    remove_tree(part); /* if somebody else was first */
+    errno = kept;
+    return is_there;
+}
+
+/* Makes an empty one with the mark; it may be that another rank has a copy by now. */
+static int begin_without(const char *to, const char *part, const char *mark, struct err *err)
+{
+    struct text path = {0};
+    struct err fault = {0};
+    int code = err->code;
+    text_printf(&path, "%s/%s", part, mark);
+    if (path.failed || trial_directory_make(part, &fault))
+        goto out;
+    int fd = open(text_get(&path), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd >= 0 && !close(fd) && publish(to, part) && !judge(to, mark, NULL))
+        code = 0;
+out:
+    text_fini(&path);
+    return code;
+}
+
+/* Takes `folder`. */
+static int copy_locked(const char *to, const char *part, const char *from, int folder, struct err *err)
+{
+    struct stat status;
+    int lock = fcntl(folder, F_DUPFD_CLOEXEC, 0); /* held until this is closed as well */
+    bool is_locked = lock >= 0 && !flock(lock, LOCK_EX);
+    int code = 0;
+    if (!stat(to, &status)) { /* while it waited */
+        (void)close(folder);
+    } else {
+        if (is_locked)
+            remove_left_overs(to);
+        if (copy_tree(part, folder) || !publish(to, part))
+            code = err_set(err, ERR_IO, "cannot copy %s: %s", from, strerror(errno));
+        remove_tree(part);
+    }
+    if (lock >= 0)
+        (void)close(lock); /* only read */
+    return code;
+}
+
+static int make_copy(const char *to, const char *part, const char *from, const char *mark, struct err *err)
 {
     struct stat status;
     if (!stat(to, &status))
-        return 0;
+        return judge(to, mark, err);
     int folder = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s", from,
-                       strerror(errno));
-    if (!copy_tree(part, folder) && (!rename(part, to) || errno == EEXIST || errno == ENOTEMPTY)) {
-        remove_tree(part); /* if somebody else was first */
-        return 0;
-    }
-    (void)err_set(err, ERR_IO, "cannot copy %s: %s", from, strerror(errno));
-    remove_tree(part);
-    return ERR_IO;
+    int code = folder >= 0 ? copy_locked(to, part, from, folder, err)
+                           : err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot read %s: %s",
+                                     from, strerror(errno));
+    if (!code)
+        return judge(to, mark, err);
+    return mark ? begin_without(to, part, mark, err) : code;
 }
 
-int inherit_directory(const char *to, const char *from, struct err *err)
+int inherit_directory(const char *to, const char *from, const char *mark, struct err *err)
 {
+    char id[ID_TEXT_SIZE];
     struct text part = {0};
-    text_printf(&part, "%s.part", to);
-    int code =
-        part.failed ? err_set(err, ERR_NOMEM, "out of memory") : make_copy(to, text_get(&part), from, err);
+    struct err fault = {0};
+    text_printf(&part, "%s.part-%.8s", to, id_format(id_new(), id)); /* others may copy at the same time */
+    int code = part.failed ? err_set(&fault, ERR_NOMEM, "out of memory")
+                           : make_copy(to, text_get(&part), from, mark, &fault);
     text_fini(&part);
+    if (code && err)
+        *err = fault;
     return code;
 }

@@ -45,10 +45,7 @@ void run_attempt(struct attempt *attempt, const struct worker_setup *setup, stru
         end_failed(attempt, text_get(&attempt->failure));
         return;
     }
-    /* Of a gang's members on one host one is enough; where they meet before they begin it is in time for all.
-     */
-    if (attempt->gang.part.local_rank == 0)
-        attempt_inherit(attempt);
+    attempt_inherit(attempt); /* in a gang each by itself: none begins before the copy is there */
     if (enters && runtime->enter(&attempt->trial, &err)) {
         end_failed(attempt, err.text);
     } else {

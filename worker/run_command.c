@@ -304,6 +304,8 @@ static void end(struct run *run)
         describe_signal(&text, run);
     } else if (WEXITSTATUS(run->status)) {
         describe_exit(&text, run);
+    } else if (!attempt_speaks(attempt)) {
+        outcome = OUTCOME_COMPLETED;
     } else if (!has_value) {
         describe_missing(&text, run);
     } else if (!isfinite(value)) {

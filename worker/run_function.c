@@ -46,10 +46,11 @@ static void end_completed(struct attempt *attempt, bool has_returned, double ret
 {
     struct text text = {0};
     const char *name = attempt->experiment->spec->metric.name;
-    if (has_returned && !isfinite(returned))
+    bool speaks = attempt_speaks(attempt);
+    if (speaks && has_returned && !isfinite(returned))
         text_printf(&text, "the training function returned %s as the value of '%s'",
                     isnan(returned) ? "nan" : "an infinity", name);
-    else if (!has_returned && !atomic_load(&attempt->n_objective))
+    else if (speaks && !has_returned && !atomic_load(&attempt->n_objective))
         text_printf(&text,
                     "the training function ended without a value of '%s': it should report one, or return "
                     "prova_finish(trial, value)",
@@ -57,7 +58,7 @@ static void end_completed(struct attempt *attempt, bool has_returned, double ret
     if (text.size > 0)
         attempt_end(attempt, OUTCOME_FAILED, (double)NAN, text_get(&text));
     else
-        attempt_end(attempt, OUTCOME_COMPLETED, has_returned ? returned : (double)NAN, NULL);
+        attempt_end(attempt, OUTCOME_COMPLETED, speaks && has_returned ? returned : (double)NAN, NULL);
     text_fini(&text);
 }
 

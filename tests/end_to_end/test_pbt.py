@@ -74,6 +74,19 @@ class Pbt(Case):
         # Who is replaced when all others have completed has nobody left to copy.
         self.check(range(4, 7))
 
+    def test_every_rank_of_a_gang_begins_with_the_copy(self):
+        # Rank 0 trains only when rank 1 has looked at what there is.
+        begun = '"begun-$PROVA_TRIAL-$PROVA_ATTEMPT"'
+        self.write("train.sh", TRAIN.replace('echo "$PROVA_TRIAL', f"""\
+if [ "$PROVA_RANK" = 1 ]; then echo "$epoch $PROVA_DONE" > new && mv new {begun}; exit; fi
+while [ ! -e {begun} ]; do sleep 0.01; done
+echo "$PROVA_TRIAL"""))
+        self.prova("run", "sweep.yaml", "--set", "workers_per_trial=2", "--workers", "2")
+        for trial in self.check():
+            epoch, done = (self.directory(trial["trial"]) / f"begun-{trial['trial']}-1").read_text().split()
+            self.assertEqual(int(done), trial["origin_units"] or 0)
+            self.assertGreaterEqual(int(epoch), int(done))
+
     def test_it_goes_on_after_kills(self):
         gate = TRAIN.replace("cd ", 'if [ -p started ]; then echo "$PPID $PROVA_TRIAL $PROVA_ATTEMPT" > started; fi\n'
                              "if [ -p gate ]; then cat gate > /dev/null; fi\ncd ")
