@@ -54,8 +54,6 @@ def lagom(train_fn: Callable[..., Any], config: Any = None, **options: Any) -> R
         raise errors.ConfigError(f"lagom was called inside trial {inside.number} of '{inside.experiment}': call it outside of "
                                  "the training function, or search inside by prova.Search, which needs no driver")
     chosen = as_config(config, options)
-    if chosen.start not in ("fresh", "fork"):
-        raise errors.ConfigError(f"start is '{chosen.start}': it must be 'fresh' or 'fork'")
     handle = Handle(chosen)
     sweep = handle.sweep()
     generators = {kind: value for kind, value in (("model", chosen.model), ("dataset", chosen.dataset))

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from . import _ffi
+from . import _check, _ffi
 from .errors import ConfigError, EarlyStop, ExistsError, ProvaError
 
 TYPE_CHECKING = False  # what a worker imports, its first trial waits for
@@ -22,39 +22,10 @@ _lib = _ffi.library
 # With the interpreter's lock held, so that no thread is inside of them when a trial ends. They do not wait for Python.
 _report = _ffi.holding_the_lock("prova_report")
 _report_metric = _ffi.holding_the_lock("prova_report_metric")
-MAX_STEP = 2 ** 53
 
 _current: Optional["Trial"] = None
 _strangers: frozenset[object] = frozenset()  # threads that an earlier trial has left behind: theirs is no trial
 _forked_from = os.getpid()
-
-
-def _step(value: Any) -> int:
-    try:
-        step = int(value)
-        if step == value and 0 <= step <= MAX_STEP and not isinstance(value, (str, bytes)):
-            return step
-    except Exception:  # whatever a conversion may raise
-        pass
-    raise ConfigError(f"a step is a whole number from 0 to 2**53, or None, not {_short(value)}")
-
-
-def _number(value: Any, what: str) -> float:
-    try:
-        if not isinstance(value, (str, bytes)):
-            return float(value)
-    except Exception:
-        pass
-    raise ConfigError(f"{what} must be a number, not {_short(value)}")
-
-
-def _short(value: Any) -> str:
-    """A value, for a message of one line."""
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:
-        text = "something"
-    return f"{text if len(text) < 80 else text[:76] + ' ...'} ({type(value).__name__})"
 
 
 class Trial:
@@ -131,7 +102,7 @@ class Trial:
 
     def budget(self, otherwise: int) -> int:
         """How many resource units (usually epochs) the trial may use in all; `otherwise` where nobody limits it."""
-        return int(_lib.prova_budget(self._live(), otherwise))
+        return int(_lib.prova_budget(self._live(), _check.whole(otherwise, "budget's argument", 0, _check.MAX_STEP)))
 
     @property
     def done(self) -> int:
@@ -145,9 +116,9 @@ class Trial:
 
     def report(self, step: Optional[int], value: float, **metrics: float) -> None:
         """Reports the objective at a step, and any other metrics. See `prova.report`."""
-        step = self._last_step + 1 if step is None else _step(step)
-        numbers = {name: _number(other, f"metric '{name}'") for name, other in metrics.items()}
-        value, handle, stop = _number(value, "what is reported"), self._live(), 0
+        step = self._last_step + 1 if step is None else _check.step(step)
+        numbers = {name: _check.number(other, f"metric '{name}'") for name, other in metrics.items()}
+        value, handle, stop = _check.number(value, "what is reported"), self._live(), 0
         for name, other in numbers.items():
             stop |= _report_metric(handle, step, name.encode("utf-8", "replace"), other)
         stop |= _report(handle, step, value)
@@ -204,7 +175,7 @@ def report(step: Optional[int], value: float, **metrics: float) -> None:
     if handle is None:  # it has ended meanwhile, on another thread
         return
     try:
-        if step > MAX_STEP:
+        if step > _check.MAX_STEP:
             raise OverflowError
         stop = _report(handle, step, value)
     except Exception:  # an integer or a number of a library, which ctypes does not take; or no number at all
@@ -267,7 +238,7 @@ class Signature:
         """
         import inspect
         if not callable(function):
-            raise ConfigError(f"the training function must be callable, not {function!r}")
+            raise ConfigError(f"the training function must be callable, not {_check.short(function)}")
         signature = cls()
         try:
             arguments = inspect.signature(function).parameters.values()
@@ -415,10 +386,11 @@ def _finish(trial: Trial, metric: str, value: Any) -> None:
         step = max(trial._last_step, 0)
         for name, other in value.items():
             if name != metric:
-                _report_metric(trial._live(), step, str(name).encode("utf-8", "replace"), _number(other, f"metric '{name}'"))
-        value = _number(value[metric], f"metric '{metric}'")
+                number = _check.number(other, f"metric '{name}'")
+                _report_metric(trial._live(), step, str(name).encode("utf-8", "replace"), number)
+        value = _check.number(value[metric], f"metric '{metric}'")
     else:
-        value = _number(value, "what a training function returns (or a dict of metrics, or nothing)")
+        value = _check.number(value, "what a training function returns (or a dict of metrics, or nothing)")
     _lib.prova_finish(trial._live(), value)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
+from . import _check
 from .errors import ConfigError
 
 Generator = Callable[..., Any]
@@ -40,8 +41,9 @@ def drop_features(dataset: Any, features: Sequence[str]) -> Any:
     {'income': [2]}
     """
     found: Set[str] = set()
-    result = _drop(dataset, list(features), found)
-    missing = [name for name in features if name not in found]
+    names = [_check.text(name, "a feature") for name in _check.values(features, "features")]
+    result = _drop(dataset, names, found)
+    missing = [name for name in names if name not in found]
     if missing:
         raise ConfigError(f"the dataset has no feature '{missing[0]}': {_describe(dataset)}")
     return result
@@ -127,8 +129,8 @@ def names_of(ablated: Sequence[str], *kinds: str) -> List[str]:
     >>> names_of(["feature:age", "layer:conv2", "group:g"], "layer", "module")
     ['conv2']
     """
-    parts = [component.split(":", 1) for component in ablated]
-    return [name for kind, name in parts if kind in kinds]
+    parts = [_check.text(component, "a component").partition(":") for component in _check.values(ablated, "ablated")]
+    return [name for kind, _, name in parts if kind in kinds]
 
 
 # Maggy's study
@@ -147,7 +149,7 @@ class _Names:
             flat += list(argument) if isinstance(argument, (list, tuple)) else [argument]
         for name in flat:
             if not isinstance(name, str):
-                raise ConfigError(f"a {self._what} is a name or a list of names, not {name!r} ({type(name).__name__})")
+                raise ConfigError(f"a {self._what} is a name or a list of names, not {_check.short(name)}")
         return flat
 
     def include(self, *names: Any) -> None:
@@ -198,12 +200,12 @@ class Layers(_Names):
         """Adds layers that are left out together: lists of at least two names, or all that begin with `prefix`."""
         if prefix is not None:
             if not isinstance(prefix, str) or not prefix:
-                raise ConfigError(f"prefix must be a text, not {prefix!r}")
+                raise ConfigError(f"prefix must be a text, not {_check.short(prefix)}")
             self.prefixes.append(prefix)
         for group in groups:
-            if isinstance(group, str) or len(group) < 2:
-                raise ConfigError(f"a group of layers is a list of at least two names, not {group!r}; a single layer is "
-                                  "given to include()")
+            if not isinstance(group, (list, tuple, set, frozenset)) or len(group) < 2:
+                raise ConfigError(f"a group of layers is a list of at least two names, not {_check.short(group)}; a single "
+                                  "layer is given to include()")
             self.groups.append(tuple(self._flat([list(group)])))
 
     def print_all(self) -> None:
@@ -227,7 +229,7 @@ class Model:
 
     def add_custom_model_generator(self, custom_model_generator: Generator, model_identifier: str) -> None:
         """One more trial, with another model."""
-        self.custom_model_generators.append((custom_model_generator, model_identifier))
+        self.custom_model_generators.append((custom_model_generator, _check.text(model_identifier, "model_identifier")))
 
 
 class AblationStudy:

@@ -11,7 +11,7 @@ import json
 import os
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
-from . import _ffi
+from . import _check, _ffi
 from .errors import ConfigError
 
 PlugIn = Union[str, Mapping[str, Any]]
@@ -28,7 +28,7 @@ def _plain(value: Any) -> Any:
         return value
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
-    raise ConfigError(f"{value!r} ({type(value).__name__}) cannot stand in a configuration: use numbers, strings, "
+    raise ConfigError(f"{_check.short(value)} cannot stand in a configuration: use numbers, strings, "
                       "lists and dicts")
 
 
@@ -37,7 +37,7 @@ def to_yaml(value: Any) -> str:
     try:
         return json.dumps(_plain(value), allow_nan=False)
     except ValueError:
-        raise ConfigError(f"{value!r} has a number that is not finite") from None
+        raise ConfigError(f"{_check.short(value)} has a number that is not finite") from None
 
 
 @dataclasses.dataclass
@@ -121,6 +121,19 @@ class Config:
                 raise ConfigError(f"a configuration has no '{name}'{hint}")
         return dataclasses.replace(self, **changes)
 
+    def check(self) -> None:
+        """Raises what is wrong with those fields that are not of a sweep file, which libprova knows.
+
+        Raises:
+            ConfigError: with the field's name.
+        """
+        if self.start not in ("fresh", "fork"):
+            raise ConfigError(f"start is {_check.short(self.start)}: it must be 'fresh' or 'fork'")
+        _check.flag(self.resume, "resume")
+        _check.flag(self.logs, "logs")
+        if not callable(self.progress):
+            _check.flag(self.progress, "progress (which may be a function too)")
+
     def to_settings(self) -> List[Tuple[str, str]]:
         """The dotted paths and YAML values that libprova is told, in order."""
         out: List[Tuple[str, str]] = []
@@ -129,11 +142,11 @@ class Config:
             if value is not None:
                 out.append((path, to_yaml(value)))
 
-        if self.goal is not None and self.goal not in _DIRECTIONS:
+        if self.goal is not None and _check.text(self.goal, "goal") not in _DIRECTIONS:
             raise ConfigError(f"goal is '{self.goal}': it must be 'minimize' or 'maximize'")
         add("metric.name", self.metric)
         add("metric.goal", _DIRECTIONS[self.goal] if self.goal else None)
-        add("parameters", dict(self.parameters) if self.parameters else None)
+        add("parameters", self.parameters and _check.mapping(self.parameters, "parameters"))
         for kind in ("search", "schedule", "stopping"):
             value = getattr(self, kind)
             if isinstance(value, str):
@@ -144,7 +157,7 @@ class Config:
                             ("limits.target", self.target), ("workers", self.workers), ("retries", self.retries),
                             ("seed", self.seed), ("context", self.context)):
             add(path, value)
-        for path, value in self.settings.items():
+        for path, value in _check.mapping(self.settings, "settings").items():
             add(path, value)
         return out
 
@@ -165,7 +178,9 @@ class Config:
 
     def database_path(self) -> str:
         """Where results are kept."""
-        return os.fspath(self.database or os.environ.get("PROVA_DB") or "prova.db")
+        if self.database is not None:
+            return _check.path(self.database, "database")
+        return os.environ.get("PROVA_DB") or "prova.db"
 
 
 class Handle:
@@ -177,19 +192,20 @@ class Handle:
 
     def __init__(self, config: Config) -> None:
         lib = _ffi.library
+        config.check()
         if config.sweep is None:
             document = {"name": "experiment", **config.to_document()}
             self.pointer = lib.prova_config_text(to_yaml(document).encode())
         else:
-            self.pointer = lib.prova_config_file(os.fspath(config.sweep).encode())
+            self.pointer = lib.prova_config_file(_check.path(config.sweep, "sweep").encode())
         if not self.pointer:
             raise MemoryError("prova_config")
         if config.sweep is not None:
             for path, value in [("name", to_yaml(config.name))] * bool(config.name) + config.to_settings():
                 lib.prova_config_set(self.pointer, path.encode(), value.encode())
         lib.prova_config_database(self.pointer, config.database_path().encode())
-        if config.driver:
-            lib.prova_config_driver(self.pointer, config.driver.encode())
+        if config.driver is not None:
+            lib.prova_config_driver(self.pointer, _check.text(config.driver, "driver").encode())
         lib.prova_config_resume(self.pointer, int(bool(config.resume)))
         self.check()
 
@@ -270,7 +286,7 @@ class MaggyConfig:
     """The base of Maggy's configuration classes. `hb_interval` and `description` are accepted and not needed."""
 
     def __init__(self, name: str, description: str = "", hb_interval: float = 1) -> None:
-        self.name = name
+        self.name = _check.text(name, "name")
         self.description = description
         self.hb_interval = hb_interval
 
@@ -285,7 +301,7 @@ class BaseConfig(MaggyConfig):
     def __init__(self, name: str = "base", hb_interval: float = 1, description: str = "", *,
                  hparams: Optional[Mapping[str, Any]] = None, model: Any = None, dataset: Any = None) -> None:
         super().__init__(name, description, hb_interval)
-        self.hparams = dict(hparams or {})
+        self.hparams = _check.mapping(hparams or {}, "hparams")
         self.model = model
         self.dataset = dataset
 
@@ -339,15 +355,14 @@ class HyperparameterOptConfig(MaggyConfig):
                  name: str = "HPOptimization", description: str = "", hb_interval: float = 1, model: Any = None,
                  dataset: Any = None, *, workers: int = 1) -> None:
         super().__init__(name, description, hb_interval)
-        if num_trials <= 0:
-            raise ConfigError(f"num_trials is {num_trials}: it must be at least 1")
-        if str(direction).lower() not in _DIRECTIONS:
-            raise ConfigError(f"direction is {direction!r}: it must be 'max' or 'min'")
+        _check.whole(num_trials, "num_trials", 1, 2 ** 53)
+        if _check.text(direction, "direction").lower() not in _DIRECTIONS:
+            raise ConfigError(f"direction is '{direction}': it must be 'max' or 'min'")
         self.num_trials = num_trials
         self.optimizer = optimizer
         self.searchspace = searchspace
         self.optimization_key = optimization_key
-        self.direction = str(direction).lower()
+        self.direction = direction.lower()
         self.es_interval = es_interval
         self.es_min = es_min
         self.es_policy = es_policy
@@ -397,12 +412,11 @@ class DistributedConfig(MaggyConfig):
                  description: str = "", hb_interval: float = 1, model: Any = None, metric: str = "metric",
                  direction: str = "max") -> None:
         super().__init__(name, description, hb_interval)
-        if workers < 1:
-            raise ConfigError(f"workers is {workers}: it must be at least 1")
+        _check.whole(workers, "workers", 1, 2 ** 31 - 1)
         self.workers = workers
         self.model = model if model is not None else module
         self.dataset = dataset
-        self.hparams = dict(hparams or {})
+        self.hparams = _check.mapping(hparams or {}, "hparams")
         self.runtime = runtime or self._RUNTIME
         self.metric = metric
         self.direction = direction
@@ -476,16 +490,16 @@ class AblationConfig(MaggyConfig):
                  metric: str = "metric", repeats: int = 1, hparams: Optional[Mapping[str, Any]] = None,
                  workers: int = 1) -> None:
         super().__init__(name, description, hb_interval)
-        if str(direction).lower() not in _DIRECTIONS:
-            raise ConfigError(f"direction is {direction!r}: it must be 'max' or 'min'")
+        if _check.text(direction, "direction").lower() not in _DIRECTIONS:
+            raise ConfigError(f"direction is '{direction}': it must be 'max' or 'min'")
         self.ablation_study = ablation_study
         self.ablator = ablator
-        self.direction = str(direction).lower()
+        self.direction = direction.lower()
         self.model = model
         self.dataset = dataset
         self.metric = metric
         self.repeats = repeats
-        self.hparams = dict(hparams or {})
+        self.hparams = _check.mapping(hparams or {}, "hparams")
         self.workers = workers
 
     def to_config(self) -> Config:
@@ -500,7 +514,7 @@ class AblationConfig(MaggyConfig):
             if study.model.custom_model_generators:
                 model = ablation.StudyModel(model, study.model.custom_model_generators)
         else:
-            section = dict(study)
+            section = _check.mapping(study, "ablation_study")
         if self.ablator != "loco":
             section["mode"] = self.ablator
         section.setdefault("repeats", self.repeats)

@@ -14,7 +14,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Union
 
-from . import _command, errors
+from . import _check, _command, errors
 from .config import as_config
 from .result import Result, Source, TrialRecord, read_trials, to_pandas
 
@@ -133,7 +133,8 @@ class Connection:
         Raises:
             NotFoundError: there is none.
         """
-        document = _command.query(["show", *([name] if name else []), *self._place])
+        which = [] if name is None else [_check.text(name, "name")]
+        document = _command.query(["show", *which, *self._place])
         return Experiment(self, document["experiment"]["id"])
 
     def submit(self, config: Any = None, **options: Any) -> Experiment:
@@ -184,7 +185,8 @@ def connect(where: Union[str, "os.PathLike[str]", None] = None) -> Connection:
     Traceback (most recent call last):
     prova.errors.NotFoundError: there is no database /nowhere/prova.db
     """
-    place = os.fspath(where or os.environ.get("PROVA_DRIVER") or os.environ.get("PROVA_DB") or "prova.db")
+    place = _check.path(os.environ.get("PROVA_DRIVER") or os.environ.get("PROVA_DB") or "prova.db" if where is None else where,
+                        "where")
     if "://" in place:
         return Connection(["--driver", place])
     if not os.path.exists(place):

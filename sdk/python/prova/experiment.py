@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Optional
 
-from . import _run
+from . import _check, _run
 from .config import AblationConfig, BaseConfig, DistributedConfig, HyperparameterOptConfig, as_config
 from .errors import ConfigError
 from .result import Result
@@ -59,7 +59,7 @@ def set_context(context: str, *arguments: Any, **options: Any) -> None:
     prova.errors.ConfigError: unknown context 'optimisation'; there are: optimization, ablation, dist_training, ...
     """
     global _config
-    if context not in _CONTEXTS:
+    if _check.text(context, "context") not in _CONTEXTS:
         raise ConfigError(f"unknown context '{context}'; there are: {', '.join(_CONTEXTS)}")
     try:
         _config = _CONTEXTS[context](*arguments, **options)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
+from . import _check
 from .errors import ConfigError, ProvaError
 from .result import Result, TrialRecord
 
@@ -33,8 +34,14 @@ def _axes(axes: Any, width: float = 6.4, height: float = 4.0) -> Any:
     return axes
 
 
+def _trials(result: Result) -> List[TrialRecord]:
+    if not hasattr(result, "trials"):
+        raise ConfigError(f"what is plotted must be a result, not {_check.short(result)}")
+    return result.trials
+
+
 def _with_value(result: Result) -> List[TrialRecord]:
-    trials = [t for t in result.trials if t.value is not None and math.isfinite(t.value)]
+    trials = [t for t in _trials(result) if t.value is not None and math.isfinite(t.value)]
     if not trials:
         raise ConfigError(f"no trial of '{result.name}' has a value: there is nothing to plot")
     return trials
@@ -68,8 +75,8 @@ def best_so_far(result: Result, axes: Any = None) -> Any:
 def learning_curves(result: Result, metric: Optional[str] = None, axes: Any = None) -> Any:
     """The reports of every trial over their steps, the best trial's in colour. Arguments as of `best_so_far`, and
     `metric`: another metric than the objective."""
-    curves = [(trial, *trial.curve(metric or result.metric)) for trial in result.trials]
-    known = sorted({r["metric"] for trial in result.trials for r in trial.reports})
+    curves = [(trial, *trial.curve(metric or result.metric)) for trial in _trials(result)]
+    known = sorted({r["metric"] for trial in _trials(result) for r in trial.reports})
     if not any(steps for _, steps, _ in curves):
         raise ConfigError(f"no trial of '{result.name}' has reported '{metric or result.metric}'"
                           + (f"; reported are: {', '.join(known)}" if known else ": there are no curves to plot"))

@@ -6,7 +6,7 @@ import ctypes
 import json
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from . import _ffi, errors
+from . import _check, _ffi, errors
 from .config import _DIRECTIONS, to_yaml
 
 _lib = _ffi.library
@@ -34,6 +34,12 @@ class Suggestion(Mapping[str, Any]):
         return f"Suggestion({self.number}, {self.params})"
 
 
+def _number_of(suggestion: Union[Suggestion, int]) -> int:
+    if isinstance(suggestion, Suggestion):
+        return suggestion.number
+    return _check.whole(suggestion, "what is told (a suggestion, or its number)", 1, 2 ** 63 - 1)
+
+
 class Search:
     """A search of a space.
 
@@ -59,13 +65,14 @@ class Search:
                  goal: str = "minimize", seed: int = 0, **options: Any) -> None:
         if isinstance(search, Mapping):
             options = {**{k: v for k, v in search.items() if k != "name"}, **options}
-            search = str(search["name"])
-        if goal not in _DIRECTIONS:
-            raise errors.ConfigError(f"goal is {goal!r}: it must be 'minimize' or 'maximize'")
+            search = search.get("name")  # type: ignore[assignment]
+        if _check.text(goal, "goal") not in _DIRECTIONS:
+            raise errors.ConfigError(f"goal is '{goal}': it must be 'minimize' or 'maximize'")
         message = ctypes.create_string_buffer(2048)
+        space = to_yaml(_check.mapping(parameters, "parameters"))
         self._take(_lib.prova_search_new(
-            to_yaml(dict(parameters)).encode(), search.encode(), to_yaml(options).encode(),
-            _DIRECTIONS[goal].encode(), seed, message, len(message)), message)
+            space.encode(), _check.text(search, "search").encode(), to_yaml(options).encode(), _DIRECTIONS[goal].encode(),
+            _check.whole(seed, "seed", 0, 2 ** 64 - 1), message, len(message)), message)
 
     def _take(self, pointer: Optional[int], message: "ctypes.Array[ctypes.c_char]") -> None:
         self._pointer: Optional[int] = pointer
@@ -83,7 +90,7 @@ class Search:
         """
         search = cls.__new__(cls)
         message = ctypes.create_string_buffer(2048)
-        search._take(_lib.prova_search_load(text.encode(), message, len(message)), message)
+        search._take(_lib.prova_search_load(_check.text(text, "what load takes").encode(), message, len(message)), message)
         return search
 
     def save(self) -> str:
@@ -117,7 +124,7 @@ class Search:
         Raises:
             ExhaustedError: there is none.
         """
-        numbers = (ctypes.c_int64 * max(n, 0))()
+        numbers = (ctypes.c_int64 * _check.whole(n, "n", 1, 10 ** 6))()
         asked = _lib.prova_search_ask_many(self._pointer, n, numbers)
         if asked < 0:
             _ffi.check(asked, "every point of the space has been asked for" if asked == -9 else "")
@@ -143,18 +150,18 @@ class Search:
             ExistsError: it was told before.
             ConfigError: there is no such point.
         """
-        number = suggestion if isinstance(suggestion, int) else suggestion.number
+        number = _number_of(suggestion)
         if value is None:
             code = _lib.prova_search_tell_failed(self._pointer, number)
         else:
-            code = _lib.prova_search_tell(self._pointer, number, float(value))
+            code = _lib.prova_search_tell(self._pointer, number, _check.number(value, "a value"))
         _ffi.check(code, f"point {number} was told before" if code == -4 else
                    f"there is no point {number}" if code == -3 else "")
 
     def tell_step(self, suggestion: Union[Suggestion, int], step: int, value: float) -> None:
         """Tells a value on the way, at a step (a resource level) from 0 to 2**53."""
-        number = suggestion if isinstance(suggestion, int) else suggestion.number
-        _ffi.check(_lib.prova_search_tell_step(self._pointer, number, int(step), float(value)))
+        number = _number_of(suggestion)
+        _ffi.check(_lib.prova_search_tell_step(self._pointer, number, _check.step(step), _check.number(value, "a value")))
 
     def add(self, params: Mapping[str, Any], value: Optional[float] = None) -> int:
         """A point from elsewhere: evaluated, with its value, or pending, to be told later. Returns its number.
@@ -163,9 +170,9 @@ class Search:
             ConfigError: it is no point of the space.
         """
         message = ctypes.create_string_buffer(1024)
-        code = _lib.prova_search_add(self._pointer, to_yaml(dict(params)).encode(),
-                                     float("nan") if value is None else float(value), self._number_at, message,
-                                     len(message))
+        known = float("nan") if value is None else _check.number(value, "a value")
+        code = _lib.prova_search_add(self._pointer, to_yaml(_check.mapping(params, "params")).encode(), known,
+                                     self._number_at, message, len(message))
         _ffi.check(code, message.value.decode("utf-8", "replace"))
         return int(self._number.value)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import builtins
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
+from . import _check
 from .errors import ConfigError
 
 Parameter = Dict[str, Any]
@@ -29,14 +30,15 @@ def _details(parameter: Parameter, default: Optional[Value], when: Optional[When
         parameter["default"] = default
     if when is not None:
         parameter["when"] = {
-            name: list(values) if isinstance(values, (list, tuple)) else [values] for name, values in when.items()
+            name: list(values) if isinstance(values, (list, tuple)) else [values]
+            for name, values in _check.mapping(when, "when").items()
         }
     return parameter
 
 
 def _range(kind: str, low: Any, high: Any, log: bool, step: Any) -> Parameter:
     parameter: Parameter = {"type": kind, "min": low, "max": high}
-    if log:
+    if _check.flag(log, "log"):
         parameter["scale"] = "log"
     if step is not None:
         parameter["step"] = step
@@ -61,7 +63,7 @@ def double(low: float, high: float, *, log: bool = False, step: Optional[float] 
     >>> double(1e-4, 1, log=True)
     {'type': 'double', 'min': 0.0001, 'max': 1.0, 'scale': 'log'}
     """
-    return _details(_range("double", float(low), float(high), log, step), default, when)
+    return _details(_range("double", _check.number(low, "low"), _check.number(high, "high"), log, step), default, when)
 
 
 def int(low: builtins.int, high: builtins.int, *, log: bool = False, step: Optional[builtins.int] = None,
@@ -81,8 +83,8 @@ def discrete(values: Sequence[float], *, log: bool = False, default: Optional[fl
     >>> discrete([16, 32, 64])
     {'type': 'discrete', 'values': [16, 32, 64]}
     """
-    parameter: Parameter = {"type": "discrete", "values": list(values)}
-    if log:
+    parameter: Parameter = {"type": "discrete", "values": _check.values(values, "values")}
+    if _check.flag(log, "log"):
         parameter["scale"] = "log"
     return _details(parameter, default, when)
 
@@ -94,7 +96,7 @@ def categorical(values: Sequence[Value], *, default: Optional[Value] = None,
     >>> categorical(["relu", "tanh"], default="relu")
     {'type': 'categorical', 'values': ['relu', 'tanh'], 'default': 'relu'}
     """
-    return _details({"type": "categorical", "values": list(values)}, default, when)
+    return _details({"type": "categorical", "values": _check.values(values, "values")}, default, when)
 
 
 def constant(value: Value) -> Parameter:
@@ -136,19 +138,20 @@ class Searchspace(Mapping[str, Parameter]):
 
     def add(self, name: str, value: Tuple[str, Sequence[Any]]) -> None:
         """Adds one parameter, e.g. `add("dropout", ("DOUBLE", [0.01, 0.99]))`."""
+        _check.text(name, "a parameter's name")
         if name in self._types or hasattr(type(self), name):
             raise ConfigError(f"the parameter's name '{name}' is taken")
         if not isinstance(value, (tuple, list)) or len(value) != 2 or not isinstance(value[0], str):
-            raise ConfigError(f"parameter '{name}' must be a tuple (type, values), not {value!r}")
-        kind, values = value[0].upper(), list(value[1])
+            raise ConfigError(f"parameter '{name}' must be a tuple (type, values), not {_check.short(value)}")
+        kind, values = value[0].upper(), _check.values(value[1], f"the values of '{name}'")
         if kind not in (self.DOUBLE, self.INTEGER, self.DISCRETE, self.CATEGORICAL):
-            raise ConfigError(f"parameter '{name}' has the unknown type {value[0]!r}; there are: DOUBLE, INTEGER, "
+            raise ConfigError(f"parameter '{name}' has the unknown type '{value[0]}'; there are: DOUBLE, INTEGER, "
                               "DISCRETE, CATEGORICAL")
         if not values:
             raise ConfigError(f"parameter '{name}' has no values")
         if kind in (self.DOUBLE, self.INTEGER) and len(values) != 2:
             raise ConfigError(f"parameter '{name}' of type {kind} needs two values, the ends of its range, "
-                              f"not {values!r}")
+                              f"not {_check.short(values)}")
         self._types[name] = kind
         self._values[name] = values
 
