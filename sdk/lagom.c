@@ -420,9 +420,9 @@ static void run_experiment(prova_result *result, prova_train_fn train, void *arg
     struct run run = {.result = result, .local = config_local(config), .driver = driver, .epoll_fd = -1};
     struct saved_signals saved;
     struct err err = {0};
+    display_init(&run.display, run.local.has_progress);
     if (prepare(&run, config))
         goto out;
-    display_init(&run.display, run.local.has_progress);
     run.signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (run.signal_fd < 0) {
         result_fail(result, ERR_IO, "cannot wait for signals: %s", strerror(errno));

@@ -182,6 +182,12 @@ class Scripts(InFolder):
                              resume=True)
         self.assertEqual(result.counts["COMPLETED"], 6)
 
+    def test_without_progress_nothing_is_said(self):
+        process = self.script("""
+            prova.lagom(lambda x: x, parameters={"x": prova.double(0, 1)}, trials=3, workers=1, seed=1, progress=False)
+            """)
+        self.assertEqual(process.communicate(timeout=60), ("", ""))
+
     def test_the_same_script_is_the_worker_of_a_driver(self):
         endpoint = f"ipc://{self.folder}/driver"
         driver = subprocess.Popen([os.environ["PROVA_BIN"], "driver", "--listen", endpoint, "--db", "prova.db"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, List, Optional
 
 from . import _ffi, errors
@@ -26,8 +27,7 @@ def run(arguments: List[str], *, ok: "tuple[int, ...]" = (0,), text: Optional[st
                                    "PROVA_BIN") from None
     if done.returncode not in ok:
         message = done.stderr.strip() or f"prova {arguments[0]} ended with exit status {done.returncode}"
-        if message.startswith("prova: "):
-            message = message[len("prova: "):]
+        message = re.sub(r"^prova( \w+)?: ", "", message)
         if "there is no " in message or "no experiment" in message:
             raise errors.NotFoundError(message)
         raise _CODES.get(done.returncode, errors.ProvaError)(message)

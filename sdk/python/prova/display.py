@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import importlib
 import math
 import os
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from . import _ffi
 from .result import STATES, Result, Source, TrialRecord
@@ -188,12 +189,19 @@ def choose(config: "Config", sweep: Mapping[str, Any]) -> Optional[Show]:
 
 # HTML
 
-_STYLE = ("<style>.prova{font:13px/1.5 system-ui,sans-serif;max-width:60em}.prova table{border-collapse:collapse;"
-          "margin:.5em 0}.prova th,.prova td{padding:.15em .8em .15em 0;text-align:right;border:0}"
-          ".prova th{font-weight:600;border-bottom:1px solid #8886}.prova .bar{height:8px;border-radius:4px;"
-          "background:#8883;overflow:hidden;margin:.4em 0}.prova .bar i{display:block;float:left;height:100%}"
-          ".prova .done{background:#2a78d6}.prova .stopped{background:#eda100}.prova .failed{background:#e34948}"
-          ".prova .running{background:#2a78d655}.prova .dim{opacity:.65}</style>")
+# Nothing of it sets the ground or the colour of text, which are the page's: it is read on white and on black.
+_STYLE = ("<style>.prova{font:13px/1.5 system-ui,sans-serif;max-width:62em;overflow-x:auto}"
+          ".prova table{border-collapse:collapse;margin:.5em 0;color:inherit;font:inherit;font-variant-numeric:tabular-nums}"
+          ".prova tr,.prova th,.prova td{background:none!important}"
+          ".prova th,.prova td{padding:.15em 1.1em .15em 0;text-align:right;border:0;white-space:nowrap}"
+          ".prova th:first-child,.prova td:first-child{padding-left:.4em}"
+          ".prova .left{text-align:left}.prova th{font-weight:600;border-bottom:1px solid #8886}"
+          ".prova tr.best td{font-weight:600;background:#e8590c22!important}"
+          ".prova .bar{height:8px;border-radius:4px;background:#8883;overflow:hidden;margin:.4em 0}"
+          ".prova .bar i{display:block;float:left;height:100%}"
+          ".prova .done,.prova .dot.done{background:#2a78d6}.prova .stopped{background:#eda100}.prova .failed{background:#e34948}"
+          ".prova .running{background:#2a78d677}.prova .dim{opacity:.65}"
+          ".prova .dot{display:inline-block;width:.6em;height:.6em;border-radius:50%;margin:0 .35em 0 .9em}</style>")
 
 
 def _number(value: Optional[float]) -> str:
@@ -212,49 +220,88 @@ def _bar(counts: Mapping[str, int], limit: Optional[int]) -> str:
         f'<i class="{kind}" style="width:{100 * n / total:.2f}%"></i>' for kind, n in parts if n) + "</div>"
 
 
+_KINDS = (("COMPLETED", "done"), ("STOPPED", "stopped"), ("FAILED", "failed"), ("RUNNING", "running"))
+
+
 def _counts(counts: Mapping[str, int], limit: Optional[int]) -> str:
+    """How many have ended, and a legend of the bar."""
     ended = sum(counts[s] for s in ("COMPLETED", "STOPPED", "FAILED"))
-    words = [f"{ended}/{limit} trials" if limit else f"{ended} trials"]
-    words += [f"{counts[s]} {s.lower()}" for s in ("RUNNING", "PAUSED", "STOPPED", "FAILED") if counts.get(s)]
-    return ", ".join(words)
+    words = [f"{ended}/{limit} trials" if limit else f"{ended} trial{'s' if ended != 1 else ''}"]
+    if counts["COMPLETED"] != ended or counts.get("RUNNING"):
+        words += [f'<i class="dot {kind}"></i>{counts[s]} {s.lower()}' for s, kind in _KINDS if counts.get(s)]
+    words += [f"{counts[s]} {s.lower()}" for s in ("PAUSED",) if counts.get(s)]
+    return " ".join(words)
 
 
-def _table(trials: List[TrialRecord], metric: str) -> str:
+def _table(trials: List[TrialRecord], metric: str, best: Optional[int], names: Sequence[str] = ()) -> str:
+    """Trials, a row each, with their parameters in the order of the space."""
     if not trials:
         return ""
-    names: List[str] = []
-    for trial in trials:
-        names += [name for name in trial.params if name not in names]
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("trial", metric, *names, "state"))
+    names = list(dict.fromkeys([*names, *(name for trial in trials for name in trial.params)]))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("trial", metric, *names, "time", "state"))
     rows = "".join(
-        "<tr>" + "".join(f"<td>{cell}</td>" for cell in (
-            str(t.number), _number(t.value), *(_cell(t.params.get(name, "")) for name in names), t.state.lower())) + "</tr>"
+        f"<tr{' class=best' if t.number == best else ''}>" + "".join(f"<td>{cell}</td>" for cell in (
+            str(t.number), _number(t.value), *(_cell(t.params.get(name, "")) for name in names), _time(t.seconds),
+            t.state.lower())) + "</tr>"
         for t in trials)
     return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _time(seconds: Optional[float]) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = int(seconds) // 60
+    return f"{minutes} min {int(seconds) % 60:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _components(result: Result) -> str:
+    """The report of an ablation study."""
+    ablation = result.ablation
+    if not ablation:
+        return ""
+    base = ablation.get("base") or {}
+    rows = ['<tr><td></td><td class="left">base</td>'
+            f"<td>{_number(base.get('mean'))}</td><td></td><td></td><td></td></tr>"]
+    for c in result.components:
+        interval = f"{c['low']:+.3g} &hellip; {c['high']:+.3g}" if c["low"] is not None else ""
+        change = f"{c['change']:+.4g}" if c["change"] is not None else c["state"]
+        p = "" if c["p_holm"] is None else "&lt;0.0001" if c["p_holm"] < 1e-4 else f"{c['p_holm']:.4f}"
+        rows.append(f"<tr><td>{c['rank'] or ''}</td><td class=\"left\">{html.escape(c['component'])}</td>"
+                    f"<td>{_number(c['mean'])}</td><td>{change}</td><td>{interval}</td><td>{p}</td></tr>")
+    confidence = f"{100 * float(ablation.get('confidence') or 0.95):g} % interval"
+    head = f'<th>rank</th><th class="left">left out</th><th>{html.escape(result.metric)}</th><th>change</th>' \
+           f"<th>{confidence}</th><th>P (Holm)</th>"
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
 def progress_html(progress: Progress, best: List[TrialRecord]) -> str:
     """A running experiment."""
     value = f" &middot; best <b>{_number(progress.best_value)}</b> (trial {progress.best_trial})" \
         if progress.best_value is not None else ""
-    return (f'{_STYLE}<div class="prova"><b>{html.escape(progress.name)}</b> &middot; '
-            f"{_counts(progress.counts, progress.limit)}{value} "
-            f'<span class="dim">&middot; {progress.seconds:.0f} s</span>'
-            f'{_bar(progress.counts, progress.limit)}{_table(best, "value")}</div>')
+    return (f'{_STYLE}<div class="prova"><b>{html.escape(progress.name)}</b> '
+            f'<span class="dim">{_time(progress.seconds)}</span>{value} '
+            f"&middot; {_counts(progress.counts, progress.limit)}"
+            f'{_bar(progress.counts, progress.limit)}{_table(best, "value", progress.best_trial)}</div>')
 
 
 def result_html(result: Result) -> str:
-    """A result, with its best trials."""
+    """A result, with its best trials; of an ablation study, with its components."""
     def order(trial: TrialRecord) -> float:
         value = trial.value or 0.0
         return -value if result.goal.startswith("max") else value
 
-    try:
+    table = components = ""
+    with contextlib.suppress(Exception):  # the database is gone; what the result itself knows can still be shown
         best = sorted((t for t in result.trials if t.value is not None), key=order)[:_N_BEST]
-    except Exception:  # the database is gone; what the result itself knows can still be shown
-        best = []
-    value = f"best {html.escape(result.metric)} <b>{_number(result.best_value)}</b> (trial {result.best_trial})" \
-        if result.best_value is not None else "no trial has a value"
-    return (f'{_STYLE}<div class="prova"><b>{html.escape(result.name)}</b> {html.escape(result.state)} &middot; {value} '
-            f'&middot; {_counts(result.counts, None)} <span class="dim">&middot; {result.seconds:.1f} s</span>'
-            f"{_bar(result.counts, None)}{_table(best, result.metric)}</div>")
+        varying = [name for name, parameter in result.parameters.items() if "value" not in parameter]
+        components = _components(result)
+        table = components or _table(best, result.metric, result.best_trial, varying)
+    value = f" &middot; best {html.escape(result.metric)} <b>{_number(result.best_value)}</b> (trial {result.best_trial})" \
+        if result.best_value is not None else " &middot; no trial has a value"
+    if components:  # of which none is meant to be the best
+        value = ""
+    return (f'{_STYLE}<div class="prova"><b>{html.escape(result.name)}</b> {html.escape(result.state)} '
+            f'<span class="dim">{_time(result.seconds)}</span>{value} '
+            f"&middot; {_counts(result.counts, None)}{_bar(result.counts, None)}{table}</div>")

@@ -248,3 +248,33 @@ def _effect(axes: Any, result: Result, name: str, trials: Sequence[TrialRecord])
     best = [(p, t.value) for p, t in zip(places, trials) if t.number == result.best_trial]
     axes.scatter([p for p, _ in best], [v for _, v in best], s=44, color=_ORANGE, zorder=3)
     axes.set_xlabel(name)
+
+
+# Ablation studies
+
+
+def component_effects(result: Result, axes: Any = None) -> Any:
+    """What leaving out each component of an ablation study does to the objective, with its confidence interval, the most
+    important on top; what is shown to matter in blue, what is not in grey. Arguments as of `best_so_far`.
+
+    Raises:
+        ConfigError: it is no ablation study, or compares nothing.
+    """
+    compared = [c for c in result.components if c["change"] is not None]
+    if not compared:
+        raise ConfigError(f"'{result.name}' is no ablation study with components that were compared")
+    axes = _axes(axes, height=1.2 + 0.3 * len(compared))
+    places = range(len(compared), 0, -1)
+    axes.axvline(0, color=_GREY, linewidth=1, zorder=1)
+    level = 1 - float((result.ablation or {}).get("confidence") or 0.95)
+    for y, component in zip(places, compared):
+        shown = component["p_holm"] is not None and component["p_holm"] < level
+        color = _BLUE if shown else _GREY
+        if component["low"] is not None:
+            axes.plot([component["low"], component["high"]], [y, y], color=color, linewidth=2, solid_capstyle="round")
+        axes.scatter([component["change"]], [y], s=36, color=color, zorder=3)
+    axes.set_yticks(list(places), [c["component"] for c in compared])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set(xlabel=f"change of {result.metric} without it", title=result.name, ylim=(0.4, len(compared) + 0.6))
+    return axes

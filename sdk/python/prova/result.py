@@ -144,7 +144,7 @@ class Result(Mapping[str, Any]):
         self.goal: str = values["goal"]
         self._source = source
         self._trials: Optional[List[TrialRecord]] = None
-        self._parameters: Optional[Dict[str, Dict[str, Any]]] = None
+        self._document: Optional[Dict[str, Any]] = None
 
     @classmethod
     def _read(cls, pointer: int, config: "Config", metric: Mapping[str, Any]) -> "Result":
@@ -176,15 +176,25 @@ class Result(Mapping[str, Any]):
     @property
     def parameters(self) -> Dict[str, Dict[str, Any]]:
         """The search space, as a sweep file has it, with all defaults. Read when first asked for."""
-        if self._parameters is None:
-            self._parameters = dict(self._source.query("show")["experiment"]["spec"]["parameters"])
-        return self._parameters
+        parameters: Dict[str, Dict[str, Any]] = self._shown()["experiment"]["spec"]["parameters"]
+        return parameters
 
     @property
     def components(self) -> List[Dict[str, Any]]:
         """The report of an ablation study, a dict for each component, the most important first (docs/ablation.md says what
         is in them); empty in other contexts."""
-        return list(self._source.query("show").get("components") or [])
+        return list(self._shown().get("components") or [])
+
+    @property
+    def ablation(self) -> Optional[Dict[str, Any]]:
+        """Of an ablation study `base` (its `mean` and `sd`), `repeats`, `test` and `confidence`; None in other contexts."""
+        ablation: Optional[Dict[str, Any]] = self._shown().get("ablation")
+        return ablation
+
+    def _shown(self) -> Dict[str, Any]:
+        if self._document is None:
+            self._document = dict(self._source.query("show"))
+        return self._document
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A data frame with a row a trial. Needs pandas."""
