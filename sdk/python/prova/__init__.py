@@ -24,7 +24,20 @@ TYPE_CHECKING = False  # importing typing takes longer than all of this file
 if TYPE_CHECKING:
     from typing import Any, List
 
-    from . import ablation, callbacks, config, display, errors, experiment, plots, space
+    from . import (
+        ablation,
+        callbacks,
+        config,
+        display,
+        earlystop,
+        errors,
+        experiment,
+        experiment_config,
+        optimizer,
+        plots,
+        space,
+        tensorboard,
+    )
     from ._run import lagom
     from ._trial import Reporter, Trial, current_trial, report
     from .config import (
@@ -56,15 +69,16 @@ _PLACES = {
     "Searchspace": "space", "categorical": "space", "constant": "space", "discrete": "space", "double": "space",
     "int": "space",
 }
-_MODULES = ("ablation", "callbacks", "config", "display", "errors", "experiment", "plots", "space")
+_MODULES = ("ablation", "callbacks", "config", "display", "earlystop", "errors", "experiment", "experiment_config",
+            "optimizer", "plots", "space", "tensorboard")
 
 __version__ = "0.1.0"
 __all__ = [
     "ablation", "AblationConfig", "BaseConfig", "callbacks", "categorical", "Config", "config", "connect",
     "Connection", "constant", "current_trial", "discrete", "display", "DistributedConfig", "double", "EarlyStop",
-    "errors", "Experiment", "experiment", "HyperparameterOptConfig", "int", "lagom", "OptimizationConfig", "plots",
-    "ProvaError", "report", "Reporter", "Result", "Search", "Searchspace", "space", "TfDistributedConfig",
-    "TorchDistributedConfig", "Trial", "TrialRecord",
+    "earlystop", "errors", "Experiment", "experiment", "experiment_config", "HyperparameterOptConfig", "int", "lagom",
+    "OptimizationConfig", "optimizer", "plots", "ProvaError", "report", "Reporter", "Result", "Search", "Searchspace", "space",
+    "tensorboard", "TfDistributedConfig", "TorchDistributedConfig", "Trial", "TrialRecord",
 ]
 
 

@@ -209,8 +209,8 @@ def current_trial() -> Optional[Trial]:
 
 
 # Names that a training function may ask for beside the parameters of the space.
-SPECIAL = ("hparams", "reporter", "trial", "model", "dataset", "train_set", "test_set", "model_function",
-           "dataset_function")
+SPECIAL = ("hparams", "reporter", "trial", "budget", "model", "dataset", "train_set", "test_set", "model_function",
+           "dataset_function", "module")
 
 
 class Signature:
@@ -267,7 +267,7 @@ class Signature:
 
 
 def _is_special(name: str, generators: List[str]) -> bool:
-    return name in ("hparams", "reporter", "trial") or _kind_of(name) in generators
+    return name in ("hparams", "reporter", "trial", "budget") or _kind_of(name) in generators
 
 
 def _unknown(name: str, parameters: List[str]) -> str:
@@ -278,7 +278,7 @@ def _unknown(name: str, parameters: List[str]) -> str:
         return what + f"but no {kind} generator is set: give lagom a `{kind}=` function that makes it"
     near = difflib.get_close_matches(name, [*parameters, *SPECIAL], 1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    return what + f"which is no parameter of the search space and none of {', '.join(SPECIAL[:3])}{hint}"
+    return what + f"which is no parameter of the search space and none of {', '.join(SPECIAL[:4])}{hint}"
 
 
 class Binding:
@@ -294,12 +294,15 @@ class Binding:
     def _things(self, trial: Trial) -> Dict[str, Any]:
         """All that may be asked for by name. Generators are called only for what is asked."""
         wanted = {*self.signature.names, *self.signature.positional}
-        things: Dict[str, Any] = dict(trial.params)
+        things: Dict[str, Any] = {"budget": trial.budget(0) or None, **trial.params}
         things.update(hparams=dict(trial.params), reporter=Reporter(trial), trial=trial)
         for kind in self.generators:
             things[kind + "_function"] = functools.partial(self._make, kind, trial)
-            if any(_kind_of(name) == kind and not name.endswith("_function") for name in wanted):
-                things[kind] = self._make(kind, trial)
+            if any(_kind_of(name) == kind and name != "module" and not name.endswith("_function") for name in wanted):
+                is_class = getattr(self.generators[kind], "is_handed_on", False)
+                things[kind] = things[kind + "_function"] if is_class else self._make(kind, trial)
+        if "model" in self.generators:
+            things.setdefault("module", things["model_function"])
         if "train_set" in wanted or "test_set" in wanted:
             try:
                 things["train_set"], things["test_set"] = things["dataset"]
@@ -312,7 +315,7 @@ class Binding:
         """What a generator makes, without what the trial leaves out."""
         from . import ablation
         generator, ablated = self.generators[kind], trial.ablated_list
-        if isinstance(generator, ablation.StudyModel):
+        if isinstance(generator, (ablation.StudyModel, ablation.ModelClass)):
             generator = generator.choose(ablated)
         made, knows = _generate(generator, trial, ablated, arguments, named)
         features = ablation.names_of(ablated, "feature")
@@ -337,14 +340,25 @@ class Binding:
 
 def _kind_of(name: str) -> str:
     """Which generator an argument of this name needs."""
+    if name == "module":  # Maggy's name of the class that makes the model
+        return "model"
     return name[:-len("_function")] if name.endswith("_function") else "dataset" if name.endswith("_set") else name
+
+
+def _is_model(generator: Any) -> bool:
+    """Whether it is a model itself, of PyTorch or Keras, which can be called too."""
+    return not isinstance(generator, type) and (hasattr(generator, "named_modules") or
+                                                (hasattr(generator, "layers") and hasattr(generator, "get_config")))
 
 
 def _generate(generator: Any, trial: Trial, ablated: List[str], arguments: Any, named: Dict[str, Any]) -> Tuple[Any, bool]:
     """Calls a generator with what it names; also, whether it has asked what is left out. What is no function is the
-    thing itself."""
+    thing itself, of a model each trial gets a copy."""
     if not callable(generator):
         return generator, False
+    if _is_model(generator):
+        import copy
+        return copy.deepcopy(generator), False
     import inspect
     try:
         known_names = inspect.signature(generator).parameters

@@ -209,9 +209,12 @@ class Layers(_Names):
             self.groups.append(tuple(self._flat([list(group)])))
 
     def print_all(self) -> None:
-        """Prints layers and groups."""
+        """Prints the single layers."""
         self.list_all()
-        for group in [*map(list, self.groups), *(p + "*" for p in self.prefixes)]:
+
+    def print_all_groups(self) -> None:
+        """Prints the groups."""
+        for group in [*map(list, self.groups), *(prefix + "*" for prefix in self.prefixes)]:
             print(group)
 
 
@@ -305,6 +308,24 @@ class AblationStudy:
         if not section:
             raise ConfigError("the study leaves nothing out: include features or layers")
         return section
+
+
+class ModelClass:
+    """A class from which a training function makes its model itself, as Maggy has it: `model(units=3)`.
+
+    >>> ModelClass(dict).choose([])(units=3)
+    {'units': 3}
+    """
+
+    is_handed_on = True
+
+    def __init__(self, model: Generator) -> None:
+        self.model = model
+
+    def choose(self, ablated: Sequence[str]) -> Generator:
+        """The class, whatever is left out."""
+        del ablated
+        return self.model
 
 
 class StudyModel:

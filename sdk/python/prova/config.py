@@ -311,18 +311,27 @@ class BaseConfig(MaggyConfig):
                       model=self.model, dataset=self.dataset)
 
 
-# Maggy's names of searches and of its pruner.
-_OPTIMIZERS: Dict[str, Dict[str, PlugIn]] = {
-    "randomsearch": {"search": "random"},
-    "random": {"search": "random"},
-    "gridsearch": {"search": "grid"},
-    "grid": {"search": "grid"},
-    "asha": {"search": "random", "schedule": "asha"},
-    "tpe": {"search": "tpe"},
-    "gp": {"search": "gp"},
-    "none": {"search": "random"},
-    "faulty_none": {"search": "random"},
-}
+# Maggy's names of searches.
+_OPTIMIZERS = {"randomsearch": "random", "gridsearch": "grid", "none": "random", "faulty_none": "random"}
+
+
+def _optimizer(name: str) -> Any:
+    """What one of Maggy's names, or a search's name, stands for."""
+    from . import optimizer
+    if name.lower() == "asha":
+        return optimizer.Asha()
+    return optimizer.Optimizer(_OPTIMIZERS.get(name.lower(), name))
+
+
+def _handed_on(model: Any) -> Any:
+    """A model class is the training function's `model` itself; what a function makes is it otherwise."""
+    from . import ablation
+    return ablation.ModelClass(model) if isinstance(model, type) else model
+
+
+def _sets(dataset: Any, train_set: Any, test_set: Any) -> Any:
+    """The dataset that a training and a test set are, where they are given."""
+    return dataset if train_set is None and test_set is None else (train_set, test_set)
 
 
 def _name(name: str) -> str:
@@ -348,12 +357,14 @@ class HyperparameterOptConfig(MaggyConfig):
         model: What the training function asks for as `model`.
         dataset: What it asks for as `dataset`.
         workers: How many trials run at one time.
+        train_set: With `test_set`, a dataset in two parts.
+        test_set: Its other part.
     """
 
     def __init__(self, num_trials: int, optimizer: Any, searchspace: Any, optimization_key: str = "metric",
                  direction: str = "max", es_interval: int = 1, es_min: int = 10, es_policy: Any = "median",
                  name: str = "HPOptimization", description: str = "", hb_interval: float = 1, model: Any = None,
-                 dataset: Any = None, *, workers: int = 1) -> None:
+                 dataset: Any = None, *, workers: int = 1, train_set: Any = None, test_set: Any = None) -> None:
         super().__init__(name, description, hb_interval)
         _check.whole(num_trials, "num_trials", 1, 2 ** 53)
         if _check.text(direction, "direction").lower() not in _DIRECTIONS:
@@ -366,15 +377,18 @@ class HyperparameterOptConfig(MaggyConfig):
         self.es_interval = es_interval
         self.es_min = es_min
         self.es_policy = es_policy
-        self.model = model
-        self.dataset = dataset
+        self.model = _handed_on(model)
+        self.dataset = _sets(dataset, train_set, test_set)
         self.workers = workers
 
     def to_config(self) -> Config:
         optimizer, policy = self.optimizer, self.es_policy
         plan: Dict[str, Any] = {"search": optimizer}
         if isinstance(optimizer, str):
-            plan = dict(_OPTIMIZERS.get(optimizer.lower(), {"search": optimizer}))
+            optimizer = _optimizer(optimizer)
+        if hasattr(optimizer, "plan"):
+            plan = dict(optimizer.plan)
+        policy = getattr(policy, "policy", policy)
         if isinstance(policy, str) and policy.lower() in ("median", "medianrule"):
             policy = {"name": "median", "min_trials": self.es_min}
         elif policy is None or (isinstance(policy, str) and policy.lower() in ("none", "nostop")):
@@ -403,6 +417,8 @@ class DistributedConfig(MaggyConfig):
         model: What makes the model.
         metric: Name of the objective.
         direction: "max" or "min".
+        train_set: With `test_set`, a dataset in two parts.
+        test_set: Its other part.
     """
 
     _RUNTIME = "env"
@@ -410,12 +426,12 @@ class DistributedConfig(MaggyConfig):
     def __init__(self, workers: int = 2, module: Any = None, dataset: Any = None,
                  hparams: Optional[Mapping[str, Any]] = None, *, runtime: Optional[str] = None, name: str = "distributed",
                  description: str = "", hb_interval: float = 1, model: Any = None, metric: str = "metric",
-                 direction: str = "max") -> None:
+                 direction: str = "max", train_set: Any = None, test_set: Any = None) -> None:
         super().__init__(name, description, hb_interval)
         _check.whole(workers, "workers", 1, 2 ** 31 - 1)
         self.workers = workers
         self.model = model if model is not None else module
-        self.dataset = dataset
+        self.dataset = _sets(dataset, train_set, test_set)
         self.hparams = _check.mapping(hparams or {}, "hparams")
         self.runtime = runtime or self._RUNTIME
         self.metric = metric
@@ -456,6 +472,7 @@ class TfDistributedConfig(DistributedConfig):
         if mixed_precision:
             raise ConfigError("mixed_precision is the training function's own choice: "
                               "tf.keras.mixed_precision.set_global_policy")
+        dataset = _sets(dataset, options.pop("train_set", None), options.pop("test_set", None))
         if process_data is not None:
             raw = dataset
 
@@ -463,7 +480,7 @@ class TfDistributedConfig(DistributedConfig):
                 return process_data(raw() if callable(raw) else raw)
 
         super().__init__(workers, None, dataset, hparams, name=name, hb_interval=hb_interval, description=description,
-                         model=model, **options)
+                         model=_handed_on(model), **options)
 
 
 class AblationConfig(MaggyConfig):

@@ -13,12 +13,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable, Dict, Optional
 
 from . import _check, _run
 from .config import AblationConfig, BaseConfig, DistributedConfig, HyperparameterOptConfig, as_config
 from .errors import ConfigError
 from .result import Result
+from .space import Searchspace
 
 _CONTEXTS: Dict[str, Callable[..., Any]] = {
     "optimization": HyperparameterOptConfig,
@@ -67,10 +69,54 @@ def set_context(context: str, *arguments: Any, **options: Any) -> None:
         raise ConfigError(f"context '{context}': {error}") from None
 
 
-def lagom(train_fn: Callable[..., Any], config: Any = None, **options: Any) -> Result:
-    """`prova.lagom`, with the context and generators that were set here where none are given."""
+# What says that a call of lagom is one of Maggy's before it had configurations.
+_OLD_OPTIONS = ("searchspace", "optimizer", "direction", "num_trials", "optimization_key", "es_interval", "es_min", "es_policy",
+                "hb_interval", "description", "ablation_study", "ablator", "experiment_type")
+
+
+def _configure(options: Dict[str, Any]) -> Any:
+    """The configuration that such options stand for; they are taken from `options`."""
+    kind = options.pop("experiment_type", "ablation" if "ablation_study" in options else "optimization")
+    if kind not in ("optimization", "ablation"):
+        raise ConfigError(f"experiment_type is {_check.short(kind)}: it must be 'optimization' or 'ablation'")
+    mine = {name: options.pop(name) for name in (*_OLD_OPTIONS, "name", "model", "dataset", "workers") if name in options}
+    if kind == "optimization":
+        mine = {"num_trials": 1, "optimizer": "randomsearch", **mine}
+        mine["optimizer"] = mine["optimizer"] or "randomsearch"
+    try:
+        return _CONTEXTS[kind](**mine)
+    except TypeError as error:
+        raise ConfigError(f"lagom of an {kind} experiment: {error}") from None
+
+
+def lagom(train_fn: Optional[Callable[..., Any]] = None, config: Any = None, **options: Any) -> Result:
+    """`prova.lagom`, with the context and generators that were set here where none are given.
+
+    Args:
+        train_fn: The training function; `map_fun` is another name of it.
+        config: A configuration, as of `prova.lagom`; or Maggy's `Searchspace`, where it had no configurations yet.
+        **options: Fields of `prova.Config`; or the options that Maggy's `lagom` had then: `searchspace`, `optimizer`,
+            `direction`, `num_trials`, `name`, `es_policy`, `es_min`, ...; for an ablation study `experiment_type="ablation"`,
+            `ablation_study` and `ablator`.
+
+    Raises:
+        ConfigError: it is faulty. See `prova.lagom` for what else can be raised.
+
+    >>> result = lagom(lambda x: x, searchspace=Searchspace(x=("DOUBLE", [0, 1])), optimizer="randomsearch",
+    ...                num_trials=4, name="old", direction="max", progress=False, database=":memory:")  # doctest: +SKIP
+    """
+    if train_fn is None:
+        train_fn = options.pop("map_fun", None)
+    if isinstance(config, Searchspace):
+        options["searchspace"], config = config, None
+    if config is None and any(name in options for name in _OLD_OPTIONS):
+        config = _configure(options)
     chosen = as_config(config if config is not None else _config, {})
     for kind, generator in _generators.items():
         if getattr(chosen, kind) is None:
             setattr(chosen, kind, generator)
     return _run.lagom(train_fn, chosen, **options)
+
+
+launch = lagom
+experiment = sys.modules[__name__]  # some of its documents import `experiment` from here
