@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 Document = Dict[str, Any]
 
 
+def _state(about: Document) -> str:
+    """The state of an experiment as the command tells it."""
+    return "unfinished" if about["state"] == "running" and about["live"] is False else str(about["state"])
+
+
 class Experiment:
     """One experiment of a database or driver. Every property is read when it is asked for."""
 
@@ -47,7 +52,7 @@ class Experiment:
     @property
     def state(self) -> str:
         """"running", "completed", "interrupted", "failed", or "unfinished": its driver was killed."""
-        return str(self.show()["experiment"]["state"])
+        return _state(self.show()["experiment"])
 
     @property
     def counts(self) -> Dict[str, int]:
@@ -74,7 +79,7 @@ class Experiment:
         document = self.show()
         about, best = document["experiment"], document.get("best")
         return Result({
-            "id": self.id, "name": about["name"], "state": about["state"],
+            "id": self.id, "name": about["name"], "state": _state(about),
             "best_trial": best["trial"] if best else None, "best_value": best["value"] if best else None,
             "best_params": best["params"] if best else {}, "counts": document["counts"],
             "seconds": document["seconds"], "metric": about["metric"], "goal": about["goal"],
@@ -115,6 +120,9 @@ class Experiment:
 
     def __repr__(self) -> str:
         return f"<prova experiment {self.id[:8]} of {self._connection!r}>"
+
+    def _repr_html_(self) -> str:
+        return self.result()._repr_html_()
 
 
 class Connection:
