@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Tune a scikit-learn model
 #
-# A small neural network that reads handwritten digits, and five things about it that nobody knows beforehand. We write
-# the training as a function, say what may vary, and let prova try.
+# A small neural network that reads handwritten digits, and five things about it that nobody knows beforehand.
+# We write the training as a function, say what may vary, and let prova try.
 #
 # It runs as it is: the digits come with scikit-learn, the trials run on this machine, in two processes.
 
@@ -17,17 +17,18 @@ from sklearn.neural_network import MLPClassifier
 # %% [markdown]
 # ## The training function
 #
-# It takes its parameters by name, and tells after every epoch how good it is: `prova.report(epoch, accuracy)`. This is what lets
-# prova end a poor trial early. Called by hand the function does the same, and `report` nothing, so it can be tried first.
+# It takes its parameters by name, and tells after every epoch how good it is: `prova.report(epoch, accuracy)`.
+# This is what lets prova end a poor trial early. Called by hand the function does the same, and `report`
+# nothing, so it can be tried first.
 
 
 # %%
 def train(lr, alpha, width, batch, activation):
     warnings.simplefilter("ignore")
     images, digits = load_digits(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(images / 16, digits, test_size=0.25, random_state=0)
-    network = MLPClassifier((width,), activation=activation, alpha=alpha, learning_rate_init=lr, batch_size=batch,
-                            random_state=0)
+    x_train, x_test, y_train, y_test = train_test_split(images / 16, digits, random_state=0)
+    network = MLPClassifier((width,), activation=activation, alpha=alpha, learning_rate_init=lr,
+                            batch_size=batch, random_state=0)
     for epoch in range(10):
         network.partial_fit(x_train, y_train, classes=range(10))
         accuracy = network.score(x_test, y_test)
@@ -40,8 +41,8 @@ print("by hand:", train(lr=0.001, alpha=0.001, width=16, batch=64, activation="t
 # %% [markdown]
 # ## The search
 #
-# One call. It starts two worker processes, shows how far it is, and returns when all trials have ended. With `stopping="median"` a trial
-# ends as soon as it is worse than half of the earlier ones were at the same epoch.
+# One call. It starts two worker processes, shows how far it is, and returns when all trials have ended. With
+# `stopping="median"` a trial ends as soon as it is worse than half of the earlier ones were at the same epoch.
 
 # %%
 result = prova.lagom(
@@ -89,8 +90,9 @@ prova.plots.parallel_coordinates(result);
 # %% [markdown]
 # ## Later
 #
-# Everything is in the file `prova.db`, and is found again after the kernel was restarted, from another notebook, or by the command
-# `prova show digits`. Had it been interrupted, the same call with `resume=True` would go on.
+# Everything is in the file `prova.db`, and is found again after the kernel was restarted, from another
+# notebook, or by the command `prova show digits`. Had it been interrupted, the same call with `resume=True`
+# would go on.
 
 # %%
 prova.connect().experiment("digits").result()

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Search with PyTorch, then train on several workers
 #
-# The training function is written once. First prova searches with it, one process a trial; then the very same function trains the best
-# model on two workers at once, as `DistributedDataParallel`. It does not know which of them it is in.
+# The training function is written once. First prova searches with it, one process a trial; then the very same
+# function trains the best model on two workers at once, as `DistributedDataParallel`. It does not know which of
+# them it is in.
 
 # %%
 import prova
@@ -15,8 +16,8 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## The data and the model
 #
-# Two functions make them. Parameters come by name: the model's width is one of those that are searched. The data are three spirals
-# that have to be told apart.
+# Two functions make them. Parameters come by name: the model's width is one of those that are searched. The
+# data are three spirals that have to be told apart.
 
 
 # %%
@@ -91,9 +92,9 @@ prova.plots.learning_curves(search);
 # %% [markdown]
 # ## Train the best one on two workers
 #
-# The same `train`, `make_model` and `make_data`. prova starts two processes, makes their process group, wraps the model in
-# `DistributedDataParallel`, and gives each its share of the data behind the `DataLoader`. Here both are on this machine; with a driver
-# and workers on several hosts they are wherever there is room.
+# The same `train`, `make_model` and `make_data`. prova starts two processes, makes their process group, wraps
+# the model in `DistributedDataParallel`, and gives each its share of the data behind the `DataLoader`. Here
+# both are on this machine; with a driver and workers on several hosts they are wherever there is room.
 
 # %%
 run = prova.lagom(
