@@ -9,11 +9,13 @@
  *
  * | symbol     | meaning                                                     | shape |
  * | l          | lengthscales                                                | [S]   |
- * | signal     | variance of the part that depends on the point              |       |
+ * | signal     | variance of the part in which parameters interact           |       |
+ * | additive   | variance of the part that is a sum of main effects          |       |
+ * | reach      | how much faster these vary (optimizers/gp_kernel.h)         |       |
  * | noise      | variance of what two evaluations of one point differ by     |       |
  * | c          | of the transform of values (optimizers/gp_warp.h)           |       |
  *
- *   cov(z_a, z_b) = GP_MEAN_VARIANCE + signal k(a, b) + noise [a = b]
+ *   cov(z_a, z_b) = GP_MEAN_VARIANCE + signal k(a, b) + additive g(a, b) + noise [a = b]
  *
  * The constant is an unknown mean, integrated out (Rasmussen & Williams 2006, section 2.7). */
 #define GP_MEAN_VARIANCE 1.0
@@ -21,7 +23,7 @@
 struct gp_hyper {
     double *lengthscales; /* [S] */
     double *weights;      /* [S] 1 / l^2 */
-    double signal, noise, c;
+    double signal, additive, reach, noise, c;
 };
 
 /* Sets what holds before anything is known. lengthscales[S] and weights[S] are the caller's. */

@@ -11,7 +11,11 @@
 
 #include "core/err.h"
 
-enum { MANY_VALUES = 64 }; /* of an integer: from here on it is moved by gradients, then rounded */
+enum {
+    MANY_VALUES = 64, /* of an integer: from here on it is moved by gradients, then rounded */
+    FEW_MOVED = 3,    /* one feature in so many: what they change is less work than all anew */
+    LANES = 4         /* of a sum that the compiler is to make side by side */
+};
 
 /* Of LAPACK, which is in OpenBLAS without a header of its own. Its matrices are stored by columns: our lower
  * triangle by rows is its upper one. */
@@ -83,23 +87,6 @@ void gp_features_encode(double *z, const struct gp_features *features, const dou
     z[features->n - 1] = fidelity;
 }
 
-void gp_distances(double *restrict r2, const struct gp_features *features, const double *weights,
-                  const double *columns, size_t stride, size_t n, const double *z)
-{
-    memset(r2, 0, n * sizeof *r2);
-    for (size_t f = 0; f < features->n; f++) {
-        const double *restrict column = &columns[f * stride];
-        double here = z[f], weight = weights[features->list[f].scale];
-        if (features->list[f].is_categorical) {
-            for (size_t i = 0; i < n; i++)
-                r2[i] += column[i] == here ? 0 : weight;
-        } else {
-            for (size_t i = 0; i < n; i++)
-                r2[i] += (column[i] - here) * (column[i] - here);
-        }
-    }
-}
-
 union bits {
     double number;
     uint64_t word;
@@ -147,6 +134,194 @@ void gp_matern_slope(double *restrict k, double *restrict slope, const double *r
         double a = sqrt(5 * r2[i]), e = scale * exp_minus(a);
         k[i] = (1 + a + a * a / 3) * e;
         slope[i] = (5.0 / 3) * (1 + a) * e;
+    }
+}
+
+/* w(r) */
+static inline double bump(double r)
+{
+    double t = r < 1 ? 1 - r : 0;
+    return t * t * t * t * t * (1 + r * (5 + 8 * r));
+}
+
+/* -w'(r) / r */
+static inline double bump_slope(double r)
+{
+    double t = r < 1 ? 1 - r : 0;
+    return 14 * (1 + 4 * r) * (t * t * t * t);
+}
+
+/* Does a feature share its lengthscale with the next one? */
+static bool is_pair(const struct gp_features *features, size_t f)
+{
+    return f + 1 < features->n && features->list[f].scale == features->list[f + 1].scale;
+}
+
+/* Adds, `sign` times, the share of feature f (or of the pair that begins with it). */
+static void add_share(double *restrict r2, double *restrict effects, const struct gp_metric *metric,
+                      const double *columns, size_t stride, size_t n, const double *z, size_t f, double sign)
+{
+    const struct gp_features *features = metric->features;
+    const double *restrict column = &columns[f * stride], *restrict second = column + stride;
+    double here = z[f], reach = metric->reach;
+    if (features->list[f].is_categorical) {
+        double far = sign * metric->weights[features->list[f].scale];
+        double other = sign * bump(reach * sqrt(metric->weights[features->list[f].scale]));
+        for (size_t i = 0; i < n; i++) {
+            r2[i] += column[i] == here ? 0 : far;
+            effects[i] += column[i] == here ? sign : other;
+        }
+    } else if (is_pair(features, f)) {
+        double there = z[f + 1];
+        for (size_t i = 0; i < n; i++) {
+            double a = column[i] - here, b = second[i] - there, share = a * a + b * b;
+            r2[i] += sign * share;
+            effects[i] += sign * bump(reach * sqrt(share));
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            double off = column[i] - here;
+            r2[i] += sign * (off * off);
+            effects[i] += sign * bump(reach * fabs(off));
+        }
+    }
+}
+
+void gp_compare(double *r2, double *effects, const struct gp_metric *metric, const double *columns,
+                size_t stride, size_t n, const double *z)
+{
+    memset(r2, 0, n * sizeof *r2);
+    memset(effects, 0, n * sizeof *effects);
+    for (size_t f = 0; f < metric->features->n; f++) {
+        add_share(r2, effects, metric, columns, stride, n, z, f, 1);
+        f += is_pair(metric->features, f);
+    }
+}
+
+void gp_compare_next(double *r2, double *effects, const struct gp_metric *metric, const double *columns,
+                     size_t stride, size_t n, const double *z, const double *before)
+{
+    const struct gp_features *features = metric->features;
+    size_t n_moved = 0;
+    for (size_t f = 0; f < features->n; f++)
+        n_moved += z[f] != before[f];
+    if (FEW_MOVED * n_moved > features->n) {
+        gp_compare(r2, effects, metric, columns, stride, n, z);
+        return;
+    }
+    for (size_t f = 0; f < features->n; f++) {
+        bool pair = is_pair(features, f);
+        if (z[f] != before[f] || (pair && z[f + 1] != before[f + 1])) {
+            add_share(r2, effects, metric, columns, stride, n, before, f, -1);
+            add_share(r2, effects, metric, columns, stride, n, z, f, 1);
+        }
+        f += pair;
+    }
+    for (size_t i = 0; i < n; i++)
+        r2[i] = r2[i] > 0 ? r2[i] : 0; /* rounding */
+}
+
+/* sum_i m_i w(r_i) and its slope, -sum_i m_i dw / d ln r_i. */
+struct weighed {
+    double value, slope;
+};
+
+static struct weighed weigh_category(double weight, double reach, const double *column, double here, size_t n,
+                                     const double *m)
+{
+    double r = reach * sqrt(weight), same = 0, other = 0;
+    for (size_t i = 0; i < n; i++) {
+        same += column[i] == here ? m[i] : 0;
+        other += column[i] == here ? 0 : m[i];
+    }
+    return (struct weighed){same + bump(r) * other, bump_slope(r) * r * r * other};
+}
+
+static struct weighed weigh_pair(double reach, const double *column, const double *second, double here,
+                                 double there, size_t n, const double *m)
+{
+    struct weighed sum = {0};
+    for (size_t i = 0; i < n; i++) {
+        double a = column[i] - here, b = second[i] - there, r = reach * sqrt(a * a + b * b);
+        sum.value += m[i] * bump(r);
+        sum.slope += m[i] * bump_slope(r) * r * r;
+    }
+    return sum;
+}
+
+/* LANES sums side by side. */
+static struct weighed weigh_number(double reach, const double *column, double here, size_t n, const double *m)
+{
+    double values[LANES] = {0}, slopes[LANES] = {0};
+    struct weighed sum = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        for (size_t lane = 0; lane < LANES && i + lane < n; lane++) {
+            double r = reach * fabs(column[i + lane] - here);
+            values[lane] += m[i + lane] * bump(r);
+            slopes[lane] += m[i + lane] * bump_slope(r) * (r * r);
+        }
+    }
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sum.value += values[lane];
+        sum.slope += slopes[lane];
+    }
+    return sum;
+}
+
+void gp_main_effects_weigh(double *value, double *slopes, const struct gp_metric *metric,
+                           const double *columns, size_t stride, size_t n, const double *z, const double *m)
+{
+    const struct gp_features *features = metric->features;
+    double share = 1 / (double)features->n_scales;
+    for (size_t f = 0; f < features->n; f++) {
+        size_t s = features->list[f].scale;
+        const double *column = &columns[f * stride];
+        struct weighed sum;
+        if (features->list[f].is_categorical)
+            sum = weigh_category(metric->weights[s], metric->reach, column, z[f], n, m);
+        else if (is_pair(features, f))
+            sum = weigh_pair(metric->reach, column, column + stride, z[f], z[f + 1], n, m);
+        else
+            sum = weigh_number(metric->reach, column, z[f], n, m);
+        *value += share * sum.value;
+        slopes[s] += share * sum.slope;
+        f += is_pair(features, f);
+    }
+}
+
+/* sum_i m_i w'(r_i) / r_i (here - column_i), with r_i of one feature or, with `second`, of a pair. */
+static double pull(double reach, const double *column, double here, const double *second, double there,
+                   size_t n, const double *m)
+{
+    double sums[LANES] = {0}, sum = 0;
+    for (size_t i = 0; i < n; i += LANES) {
+        for (size_t lane = 0; lane < LANES && i + lane < n; lane++) {
+            double off = column[i + lane] - here, other = second ? second[i + lane] - there : 0;
+            double r = reach * sqrt(off * off + other * other);
+            sums[lane] += m[i + lane] * bump_slope(r) * off;
+        }
+    }
+    for (size_t lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
+void gp_main_effects_gradient(double *gradient, const struct gp_metric *metric, const double *columns,
+                              size_t stride, size_t n, const double *z, const double *m)
+{
+    const struct gp_features *features = metric->features;
+    double reach = metric->reach, scale = reach * reach / (double)features->n_scales;
+    for (size_t f = 0; f < features->n; f++) {
+        const double *column = &columns[f * stride], *second = column + stride;
+        if (features->list[f].is_categorical) {
+            gradient[f] = 0;
+        } else if (is_pair(features, f)) {
+            gradient[f] = scale * pull(reach, column, z[f], second, z[f + 1], n, m);
+            gradient[f + 1] = scale * pull(reach, second, z[f + 1], column, z[f], n, m);
+            f++;
+        } else {
+            gradient[f] = scale * pull(reach, column, z[f], NULL, 0, n, m);
+        }
     }
 }
 

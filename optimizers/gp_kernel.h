@@ -13,7 +13,10 @@
  * | l_s     | lengthscales; some features share one                                          | [S]        |
  * | r^2     | squared distance, sum over features of delta_f(z_f, z'_f) / l_s(f)^2           |            |
  * | delta_f | numeric: (z_f - z'_f)^2;  category: [z_f != z'_f]                              |            |
+ * | r_s^2   | the share of lengthscale s in r^2                                              |            |
  * | k       | Matern 5/2: (1 + a + a^2 / 3) exp(-a), a = sqrt(5) r                           |            |
+ * | g       | main effects: sum over s of w(reach r_s) / S                                   |            |
+ * | w       | (1 - r)^5 (1 + 5 r + 8 r^2), 0 from r = 1 on                                   |            |
  *
  * A numeric parameter is its coordinate in the unit cube, stretched so that its first and last value are at 0
  * and 1, and always of a value that it can have: the kernel sees integers and steps as rounded (Garrido-
@@ -22,7 +25,12 @@
  * none from other inactive ones, and r^2 stays a squared distance in a Euclidean space, without which k would
  * be no kernel. A categorical one that is not active has a category more.
  *
- * The last feature is the fidelity: how far the trial had come, 1 for the farthest. */
+ * The last feature is the fidelity: how far the trial had come, 1 for the farthest.
+ *
+ * g is the kernel of a sum of functions of one parameter each (Duvenaud et al. 2011, "Additive Gaussian
+ * processes"): what was learnt of a parameter at one value of the others it takes to hold at all. k is for
+ * the rest. w is Wendland's function for one dimension (1995, phi_1,2): as smooth as Matern 5/2, and without
+ * exp, of which there would be S for each pair of points. */
 struct gp_feature {
     bool is_categorical;
     size_t scale; /* which lengthscale */
@@ -51,14 +59,32 @@ void gp_features_fini(struct gp_features *features);
 /* z[F] of a point of the space. */
 void gp_features_encode(double *z, const struct gp_features *features, const double *point, double fidelity);
 
-/* r2[n]: from z[F] to n points given feature by feature, columns[F][stride], both with numeric features
- * divided by their lengthscales; weights[S] are 1 / l^2. O(n F). */
-void gp_distances(double *r2, const struct gp_features *features, const double *weights,
-                  const double *columns, size_t stride, size_t n, const double *z);
+/* How points are compared. */
+struct gp_metric {
+    const struct gp_features *features;
+    const double *weights; /* [S] 1 / l^2 */
+    double reach;
+};
+
+/* r2[n] and effects[n], sum_s w(reach r_s), of z[F] with n points given feature by feature,
+ * columns[F][stride], both with numeric features divided by their lengthscales. O(n F). */
+void gp_compare(double *r2, double *effects, const struct gp_metric *metric, const double *columns,
+                size_t stride, size_t n, const double *z);
+/* The same, from what they are for `before`: O(n) for each feature that differs. */
+void gp_compare_next(double *r2, double *effects, const struct gp_metric *metric, const double *columns,
+                     size_t stride, size_t n, const double *z, const double *before);
 /* k[n] of r2[n], times `scale`. */
 void gp_matern(double *k, const double *r2, size_t n, double scale);
 /* The same, and slope[n] = -2 scale dk / d(r^2) = scale 5/3 (1 + a) exp(-a). */
 void gp_matern_slope(double *k, double *slope, const double *r2, size_t n, double scale);
+
+/* Adds sum_i m_i g_i to *value and its derivative by -ln of the s-th radius, sum_i m_i dg_i / d ln l_s, to
+ * slopes[S]; g are the effects divided by S. */
+void gp_main_effects_weigh(double *value, double *slopes, const struct gp_metric *metric,
+                           const double *columns, size_t stride, size_t n, const double *z, const double *m);
+/* gradient[F] of sum_i m_i g_i by the scaled features; 0 for categories. */
+void gp_main_effects_gradient(double *gradient, const struct gp_metric *metric, const double *columns,
+                              size_t stride, size_t n, const double *z, const double *m);
 
 /* The Cholesky factor of the n x n matrix in the lower triangle of rows a[n][stride], in its place; the upper
  * triangle is left alone. False: it is not positive definite. O(n^3). */

@@ -27,7 +27,7 @@ int gp_posterior_begin(struct gp_posterior *posterior, const struct gp_features 
                        const struct gp_hyper *hyper, size_t capacity)
 {
     if (capacity > posterior->capacity) {
-        size_t size = capacity * (features->n + capacity + 4) + features->n;
+        size_t size = capacity * (features->n + capacity + 5) + features->n;
         double *block = malloc(size * sizeof *block);
         if (!block)
             return ERR_NOMEM;
@@ -38,7 +38,8 @@ int gp_posterior_begin(struct gp_posterior *posterior, const struct gp_features 
         posterior->row = posterior->alpha + capacity;
         posterior->slopes = posterior->row + capacity;
         posterior->k = posterior->slopes + capacity;
-        posterior->here = posterior->k + capacity;
+        posterior->effects = posterior->k + capacity;
+        posterior->here = posterior->effects + capacity;
         posterior->capacity = capacity;
     }
     posterior->features = features;
@@ -58,19 +59,33 @@ void gp_posterior_scale(double *scaled, const struct gp_posterior *posterior, co
     }
 }
 
-/* k[n]: covariances of a point with the first n. */
-static void covariances(double *k, const struct gp_posterior *posterior, const double *scaled, size_t n)
+static struct gp_metric metric_of(const struct gp_posterior *posterior)
 {
-    gp_distances(posterior->row, posterior->features, posterior->hyper->weights, posterior->columns,
-                 posterior->capacity, n, scaled);
+    const struct gp_hyper *hyper = posterior->hyper;
+    return (struct gp_metric){posterior->features, hyper->weights, hyper->reach};
+}
+
+/* k[n]: covariances of a point with the first n. `before` (NULL: none): another point, of which
+ * posterior->row and ->effects still are. */
+static void covariances(double *k, const struct gp_posterior *posterior, const double *scaled,
+                        const double *before, size_t n)
+{
+    struct gp_metric metric = metric_of(posterior);
+    double share = posterior->hyper->additive / (double)posterior->features->n_scales;
+    if (before)
+        gp_compare_next(posterior->row, posterior->effects, &metric, posterior->columns, posterior->capacity,
+                        n, scaled, before);
+    else
+        gp_compare(posterior->row, posterior->effects, &metric, posterior->columns, posterior->capacity, n,
+                   scaled);
     gp_matern(k, posterior->row, n, posterior->hyper->signal);
     for (size_t i = 0; i < n; i++)
-        k[i] += GP_MEAN_VARIANCE;
+        k[i] += share * posterior->effects[i] + GP_MEAN_VARIANCE;
 }
 
 static double variance_here(const struct gp_posterior *posterior)
 {
-    return GP_MEAN_VARIANCE + posterior->hyper->signal;
+    return GP_MEAN_VARIANCE + posterior->hyper->signal + posterior->hyper->additive;
 }
 
 /* Puts the points into the columns and their covariances into their rows of the factor. */
@@ -81,7 +96,7 @@ static void fill_rows(struct gp_posterior *posterior, const double *z, size_t m)
         size_t at = posterior->n + i;
         double *row = &posterior->factor[at * stride], *scaled = posterior->here;
         gp_posterior_scale(scaled, posterior, &z[i * n_features]);
-        covariances(row, posterior, scaled, at);
+        covariances(row, posterior, scaled, NULL, at);
         row[at] = variance_here(posterior) + posterior->noise + posterior->jitter;
         for (size_t f = 0; f < n_features; f++)
             posterior->columns[f * stride + at] = scaled[f];
@@ -138,7 +153,7 @@ void gp_posterior_means(double *means, struct gp_posterior *posterior, const dou
 {
     for (size_t i = 0; i < m; i++) {
         gp_posterior_scale(posterior->here, posterior, &z[i * posterior->features->n]);
-        covariances(posterior->k, posterior, posterior->here, posterior->n_settled);
+        covariances(posterior->k, posterior, posterior->here, NULL, posterior->n_settled);
         means[i] = cblas_ddot((int)posterior->n_settled, posterior->k, 1, posterior->alpha, 1);
     }
 }
@@ -147,8 +162,10 @@ void gp_posterior_predict(double *means, double *variances, const struct gp_post
                           const double *scaled, size_t m, double *cross)
 {
     size_t n = posterior->n;
-    for (size_t i = 0; i < m; i++)
-        covariances(&cross[i * n], posterior, &scaled[i * posterior->features->n], n);
+    for (size_t i = 0; i < m; i++) {
+        const double *here = &scaled[i * posterior->features->n];
+        covariances(&cross[i * n], posterior, here, i > 0 ? here - posterior->features->n : NULL, n);
+    }
     cblas_dgemv(CblasRowMajor, CblasNoTrans, (int)m, (int)posterior->n_settled, 1, cross, (int)n,
                 posterior->alpha, 1, 0, means, 1);
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)m, (int)n, 1,
@@ -160,13 +177,15 @@ void gp_posterior_predict(double *means, double *variances, const struct gp_post
     }
 }
 
-/* The gradient of sum_i weights_i k(x, x_i) by x's features. slopes[n] are signal 5/3 (1 + a) exp(-a), so
+/* The gradient of sum_i weights_i cov(x, x_i) by x's features. slopes[n] are signal 5/3 (1 + a) exp(-a), so
  * dk_i / dx_f = -slopes_i (x_f - x_if) / l. Uses up the weights. */
 static void differentiate(double *gradient, const struct gp_posterior *posterior, const double *scaled,
                           double *weights, const double *slopes, size_t n)
 {
     const struct gp_features *features = posterior->features;
     double sum = 0;
+    struct gp_metric metric = metric_of(posterior);
+    gp_main_effects_gradient(gradient, &metric, posterior->columns, posterior->capacity, n, scaled, weights);
     for (size_t i = 0; i < n; i++)
         sum += weights[i] *= slopes[i];
     for (size_t f = 0; f < features->n; f++) {
@@ -175,7 +194,8 @@ static void differentiate(double *gradient, const struct gp_posterior *posterior
         double pulled = cblas_ddot((int)n, weights, 1, column, 1);
         gradient[f] = feature->is_categorical
                           ? 0
-                          : (pulled - scaled[f] * sum) / posterior->hyper->lengthscales[feature->scale];
+                          : (posterior->hyper->additive * gradient[f] + pulled - scaled[f] * sum) /
+                                posterior->hyper->lengthscales[feature->scale];
     }
 }
 
@@ -183,13 +203,14 @@ void gp_posterior_gradients(double *mean_gradients, double *variance_gradients,
                             struct gp_posterior *posterior, const double *scaled, size_t m, double *cross)
 {
     size_t n = posterior->n, n_features = posterior->features->n;
+    struct gp_metric metric = metric_of(posterior);
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, (int)m, (int)n, 1,
                 posterior->factor, (int)posterior->capacity, cross, (int)n); /* K^-1 k */
     for (size_t i = 0; i < m; i++) {
         const double *here = &scaled[i * n_features];
         double *weights = posterior->k;
-        gp_distances(posterior->row, posterior->features, posterior->hyper->weights, posterior->columns,
-                     posterior->capacity, n, here);
+        gp_compare(posterior->row, posterior->effects, &metric, posterior->columns, posterior->capacity, n,
+                   here);
         gp_matern_slope(weights, posterior->slopes, posterior->row, n, posterior->hyper->signal);
         memcpy(weights, posterior->alpha, posterior->n_settled * sizeof *weights);
         differentiate(&mean_gradients[i * n_features], posterior, here, weights, posterior->slopes,

@@ -24,8 +24,8 @@ struct gp_posterior {
     double jitter;         /* added to the noise so that the covariance can be factorized */
     double settled_jitter; /* the same of the points with values */
     double *columns, *factor, *alpha;
-    double *row, *slopes, *k; /* [capacity] scratch */
-    double *here;             /* [F] scratch */
+    double *row, *effects, *slopes, *k; /* [capacity] scratch */
+    double *here;                       /* [F] scratch */
 };
 
 void gp_posterior_fini(struct gp_posterior *posterior);

@@ -2,7 +2,7 @@
  * functions").
  *
  * | file           | what                                                                    |
- * | gp_kernel.c    | points as features of every kind, and the kernel, Matern 5/2            |
+ * | gp_kernel.c    | points as features of every kind; the kernel: main effects and Matern  |
  * | gp_trials.c    | what was told                                                           |
  * | gp_warp.c      | the transform of values                                                 |
  * | gp_fit.c       | hyperparameters by maximum a posteriori                                 |
