@@ -4,20 +4,30 @@ function(prova_layer name)
     add_library(prova_${name} STATIC ${sources})
 endfunction()
 
-# prova_test(NAME SUITE ... LIBS ...): one Check program under ctest, with a label and a time limit in seconds.
+# prova_test(NAME SUITE ... LIBS ...): one Check program under ctest, with a label and a time limit in seconds. SHARDS n: it is n
+# tests, NAME_0 ..., each of which runs the program with its number and n, so that they run side by side.
 function(prova_test name)
-    cmake_parse_arguments(T "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+    cmake_parse_arguments(T "" "LABEL;TIMEOUT;SHARDS" "SOURCES;LIBS" ${ARGN})
     if(NOT T_TIMEOUT)
         set(T_TIMEOUT 120)
     endif()
     add_executable(${name} ${T_SOURCES})
     target_link_libraries(${name} PRIVATE ${T_LIBS} PkgConfig::CHECK)
-    add_test(NAME ${name} COMMAND ${name})
+    if(T_SHARDS)
+        math(EXPR last "${T_SHARDS} - 1")
+        foreach(shard RANGE ${last})
+            add_test(NAME ${name}_${shard} COMMAND ${name} ${shard} ${T_SHARDS})
+            list(APPEND tests ${name}_${shard})
+        endforeach()
+    else()
+        add_test(NAME ${name} COMMAND ${name})
+        set(tests ${name})
+    endif()
     if(PROVA_SANITIZE) # takes several times as long, and Check allows each test 4 s
         math(EXPR T_TIMEOUT "4 * ${T_TIMEOUT}")
-        set_tests_properties(${name} PROPERTIES ENVIRONMENT_MODIFICATION CK_TIMEOUT_MULTIPLIER=set:4)
+        set_tests_properties(${tests} PROPERTIES ENVIRONMENT_MODIFICATION CK_TIMEOUT_MULTIPLIER=set:4)
     endif()
-    set_tests_properties(${name} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT})
+    set_tests_properties(${tests} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT})
 endfunction()
 
 # prova_fuzz(NAME SOURCES ... LIBS ...): the fuzz target fuzz_NAME, a program around LLVMFuzzerTestOneInput. With clang and

@@ -121,6 +121,76 @@ START_TEST(a_rule_stops_the_worse_whatever_the_goal)
 }
 END_TEST
 
+/* The value of a report, minimised. */
+static double drawn(uint64_t trial, int64_t step)
+{
+    return (double)((trial * 7919 + (uint64_t)step * 104729) % 1000) / 1000 + 1.0 / (double)(step + 1);
+}
+
+/* Runs 60 trials one after the other, as the schedule plans them, and writes down what is decided. */
+static void keep_minutes(struct text *minutes, const struct spec *spec, double sign)
+{
+    struct context *context = open_context(spec);
+    struct curve curves[64] = {{0}};
+    uint64_t n = 0;
+    for (int i = 0; i < 60; i++) {
+        struct context_plan plan;
+        context_next(&plan, context);
+        text_printf(minutes, "%d %ju %jd:", (int)plan.kind, (uintmax_t)plan.trial, (intmax_t)plan.budget);
+        if (plan.kind != CONTEXT_SUGGEST && plan.kind != CONTEXT_RESUME)
+            break;
+        uint64_t trial = plan.kind == CONTEXT_RESUME ? plan.trial : ++n;
+        int64_t budget = plan.budget ? plan.budget : 9;
+        enum decision decision = DECISION_CONTINUE;
+        struct curve *curve = &curves[trial];
+        ck_assert_int_eq(context_started(context, trial, plan.budget), 0);
+        while ((int64_t)curve->n < budget && decision == DECISION_CONTINUE) {
+            decision = report(context, trial, curve, sign * drawn(trial, (int64_t)curve->n));
+            text_printf(minutes, " %d", (int)decision);
+        }
+        enum trial_state end = decision == DECISION_PAUSE  ? TRIAL_PAUSED
+                               : decision == DECISION_STOP ? TRIAL_STOPPED
+                                                           : TRIAL_COMPLETED;
+        ck_assert_int_eq(context_ended(context, trial, end, curve, curve->values[curve->n - 1]), 0);
+        text_append(minutes, "\n");
+    }
+    for (int i = 0; i < 64; i++)
+        curve_fini(&curves[i]);
+    context_destroy(context);
+}
+
+static const char *const schedules[] = {"full", "{name: asha, max_budget: 9}",
+                                        "{name: asha-stopping, max_budget: 9}",
+                                        "{name: hyperband, max_budget: 9}"};
+static const char *const rules[] = {"none",
+                                    "{name: median, min_trials: 3}",
+                                    "{name: percentile, min_trials: 3}",
+                                    "{name: threshold, value: %s0.6, step: 2}",
+                                    "{name: patience, steps: 2}",
+                                    "curve"};
+
+START_TEST(maximising_decides_as_minimising_the_negative)
+{
+    struct text minutes[2] = {{0}};
+    for (int k = 0; k < 2; k++) {
+        struct text lines = {0}, rule = {0};
+        const char *given = rules[_i / 4], *sign = strstr(given, "%s");
+        text_printf(&rule, "%.*s%s%s", (int)(sign ? sign - given : (int)strlen(given)), given,
+                    sign && k ? "-" : "", sign ? sign + 2 : "");
+        text_printf(&lines, "metric: {name: v, goal: %s}\nschedule: %s\nstopping: %s\nlimits: {trials: 50}\n",
+                    k ? "maximize" : "minimize", schedules[_i % 4], text_get(&rule));
+        struct spec *spec = parse(text_get(&lines));
+        keep_minutes(&minutes[k], spec, k ? -1 : 1);
+        spec_destroy(spec);
+        text_fini(&lines);
+        text_fini(&rule);
+    }
+    ck_assert_str_eq(text_get(&minutes[0]), text_get(&minutes[1]));
+    text_fini(&minutes[0]);
+    text_fini(&minutes[1]);
+}
+END_TEST
+
 START_TEST(another_attempt_of_a_trial_is_judged_anew)
 {
     struct spec *spec = parse("stopping: {name: median, min_trials: 1}\n");
@@ -233,6 +303,7 @@ int main(void)
     tcase_add_loop_test(all, every_context_can_be_made_and_asked, 0, (int)n_context_types);
     tcase_add_test(all, optimization_asks_for_suggestions_with_the_budget);
     tcase_add_loop_test(all, a_rule_stops_the_worse_whatever_the_goal, 0, COUNT(goals));
+    tcase_add_loop_test(all, maximising_decides_as_minimising_the_negative, 0, 4 * 6);
     tcase_add_test(all, another_attempt_of_a_trial_is_judged_anew);
     tcase_add_test(all, a_history_told_by_its_ends_leaves_the_same_state);
     tcase_add_test(all, single_runs_one_trial);

@@ -56,7 +56,16 @@ struct trial {
     uint64_t origin;         /* it began as a copy of that one, after first_step units; 0: it did not */
     int64_t first_step;
     int64_t stops_at; /* reports until it notices that it shall stop or pause; -1: it shall not */
+    int64_t kept;     /* steps that it had when it was last paused */
     enum decision decision;
+};
+
+/* How trials report. */
+enum gait {
+    GAIT_EVERY, /* every step */
+    GAIT_LEAPS, /* every second, third or fourth one alone: rungs lie between them */
+    GAIT_AGAIN, /* some twice, and now and then an attempt is lost and begins anew */
+    N_GAITS
 };
 
 struct simulation {
@@ -66,6 +75,7 @@ struct simulation {
     size_t n;         /* started */
     struct trial trials[MAX_TRIALS];
     struct rng rng;
+    enum gait gait;
     double (*value)(uint64_t trial, int64_t step);
 };
 
@@ -82,14 +92,21 @@ static double constant(uint64_t trial, int64_t step)
     return 1;
 }
 
+/* Nearly all are ties, at every rung. */
+static double tied(uint64_t trial, int64_t step)
+{
+    (void)step;
+    return trial % 7 == 0;
+}
+
 static double strange(uint64_t trial, int64_t step)
 {
     static const double values[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300, 1e-300, 0};
     return values[(trial + (uint64_t)step) % 7];
 }
 
-static double (*const curves[])(uint64_t, int64_t) = {falling, constant, strange};
-enum { N_CURVES = 3 };
+static double (*const curves[])(uint64_t, int64_t) = {falling, constant, strange, tied};
+enum { N_CURVES = 4, N_SEEDS = N_CURVES * N_GAITS };
 
 static bool is_active(const struct trial *trial)
 {
@@ -153,13 +170,30 @@ static void end(struct simulation *sim, uint64_t trial, enum trial_state state)
     struct trial *t = &sim->trials[trial - 1];
     t->state = state;
     t->stops_at = -1;
+    t->kept = t->n_steps;
     double value = sim->value(trial, t->n_steps - 1);
     ck_assert_int_eq(sim->type->ended(sim->schedule, trial, state, t->n_steps - 1,
                                       state == TRIAL_FAILED ? (double)NAN : value),
                      0);
 }
 
-/* One more report of a running trial, or its end. */
+static bool reports(const struct simulation *sim, uint64_t trial, int64_t step)
+{
+    return sim->gait != GAIT_LEAPS || (step + 1) % (2 + (int64_t)(trial % 3)) == 0;
+}
+
+static void report(struct simulation *sim, uint64_t trial, int64_t step)
+{
+    struct trial *t = &sim->trials[trial - 1];
+    enum decision decision = sim->type->report(sim->schedule, trial, step, sim->value(trial, step));
+    t->stops_at -= t->stops_at > 0;
+    if (decision != DECISION_CONTINUE && t->stops_at < 0) {
+        t->decision = decision;
+        t->stops_at = (int64_t)rng_below(&sim->rng, 2); /* it may run one step on */
+    }
+}
+
+/* One more step of a running trial, or its end. */
 static void advance(struct simulation *sim, uint64_t trial)
 {
     struct trial *t = &sim->trials[trial - 1];
@@ -176,11 +210,13 @@ static void advance(struct simulation *sim, uint64_t trial)
         return;
     }
     int64_t step = t->n_steps++;
-    enum decision decision = sim->type->report(sim->schedule, trial, step, sim->value(trial, step));
-    t->stops_at -= t->stops_at > 0;
-    if (decision != DECISION_CONTINUE && t->stops_at < 0) {
-        t->decision = decision;
-        t->stops_at = (int64_t)rng_below(&sim->rng, 2); /* it may run one step on */
+    if (reports(sim, trial, step))
+        report(sim, trial, step);
+    if (sim->gait == GAIT_AGAIN && rng_below(&sim->rng, 10) == 0)
+        report(sim, trial, step);
+    if (sim->gait == GAIT_AGAIN && rng_below(&sim->rng, 40) == 0) { /* its worker is lost */
+        t->n_steps = t->kept > t->first_step ? t->kept : t->first_step;
+        t->stops_at = -1;
     }
 }
 
@@ -208,6 +244,7 @@ static struct simulation *simulation_create(const struct schedule_type *type, in
     sim->n_trials = n_trials;
     sim->schedule = open_default(type, n_trials);
     sim->value = curves[seed % N_CURVES];
+    sim->gait = (enum gait)(seed / N_CURVES % N_GAITS);
     rng_init(&sim->rng, seed, 9);
     return sim;
 }
@@ -243,7 +280,7 @@ END_TEST
 
 START_TEST(an_experiment_comes_to_its_end)
 {
-    for (uint64_t seed = 0; seed < 12; seed++) {
+    for (uint64_t seed = 0; seed < N_SEEDS; seed++) {
         struct simulation *sim = simulation_create(schedule_types[_i], 60, seed);
         run(sim, 1 + seed % 8, 100000);
         if (schedule_types[_i]->forked) /* it ends when its population has come to the end */
@@ -269,7 +306,8 @@ static void *rebuild(const struct simulation *sim)
             ck_assert_int_eq(sim->type->forked(schedule, trial, t->origin, t->first_step), 0);
         ck_assert_int_eq(sim->type->started(schedule, trial, t->budget), 0);
         for (int64_t step = t->first_step; step < t->n_steps; step++)
-            (void)sim->type->report(schedule, trial, step, sim->value(trial, step));
+            if (reports(sim, trial, step))
+                (void)sim->type->report(schedule, trial, step, sim->value(trial, step));
         if (!is_active(t)) {
             double value = t->state == TRIAL_FAILED ? (double)NAN : sim->value(trial, t->n_steps - 1);
             ck_assert_int_eq(sim->type->ended(schedule, trial, t->state, t->n_steps - 1, value), 0);
@@ -280,7 +318,7 @@ static void *rebuild(const struct simulation *sim)
 
 START_TEST(rebuilt_from_history_it_goes_on_the_same)
 {
-    for (uint64_t seed = 0; seed < 12; seed++) {
+    for (uint64_t seed = 0; seed < N_SEEDS; seed++) {
         for (size_t n_events = 5; n_events < 1000; n_events = 2 * n_events + 7) {
             struct simulation *sim = simulation_create(schedule_types[_i], 60, seed);
             run(sim, 4, n_events);
@@ -311,6 +349,77 @@ START_TEST(unknown_trials_do_no_harm)
     ck_assert_int_eq(type->started(schedule, 1, 1), 0);
     (void)type->report(schedule, 1, INT64_MAX, 1);
     type->next(&plan, schedule);
+    type->destroy(schedule);
+}
+END_TEST
+
+/* As many rungs, and as long budgets, as its options allow. */
+START_TEST(the_most_rungs_are_no_trouble)
+{
+    static const char *const words[] = {"min_budget", "1", "max_budget", "1000000000000000",
+                                        "eta",        "2", NULL};
+    const struct schedule_type *type = schedule_types[_i];
+    void *schedule = NULL;
+    struct err err = {0};
+    struct plan plan;
+    if (!has_option(type, "eta"))
+        return;
+    ck_assert_msg(open_schedule(&schedule, type, 0, words, &err) == 0, "%s", err.text);
+    uint64_t n_begun = 0;
+    for (uint64_t trial = 1; trial <= 1000; trial++) {
+        type->next(&plan, schedule);
+        ck_assert(plan.kind == PLAN_NEW || plan.kind == PLAN_RESUME);
+        ck_assert_int_ge(plan.budget, 1);
+        uint64_t number = plan.kind == PLAN_NEW ? ++n_begun : plan.trial;
+        ck_assert_int_eq(type->started(schedule, number, plan.budget), 0);
+        bool pauses = type->report(schedule, number, plan.budget - 1, (double)(trial % 10)) == DECISION_PAUSE;
+        ck_assert_int_eq(type->ended(schedule, number, pauses ? TRIAL_PAUSED : TRIAL_COMPLETED,
+                                     plan.budget - 1, (double)(trial % 10)),
+                         0);
+    }
+    for (int64_t units = 0, n = 0; type->next_level && units < INT64_MAX; n++) {
+        int64_t next = type->next_level(schedule, units);
+        ck_assert_int_gt(next, units);
+        ck_assert_int_lt(n, 64);
+        units = next;
+    }
+    type->destroy(schedule);
+}
+END_TEST
+
+/* A schedule of thousands of trials, most of them paused, is asked after each. */
+START_TEST(thousands_of_trials_are_no_trouble)
+{
+    enum { N = 20000 };
+    const struct schedule_type *type = schedule_types[_i];
+    void *schedule = open_default(type, 0);
+    struct rng rng;
+    uint64_t n = 0;
+    rng_init(&rng, 5, 5);
+    for (int i = 0; i < N; i++) {
+        struct plan plan;
+        type->next(&plan, schedule);
+        if (plan.kind == PLAN_STOP) {
+            ck_assert_int_eq(type->ended(schedule, plan.trial, TRIAL_STOPPED, 0, 1), 0);
+            continue;
+        }
+        if (plan.kind == PLAN_DONE)
+            break;
+        ck_assert_int_ne(plan.kind, PLAN_WAIT); /* nothing runs */
+        uint64_t trial = plan.kind == PLAN_RESUME ? plan.trial : ++n;
+        if (plan.kind == PLAN_FORK)
+            ck_assert_int_eq(type->forked(schedule, trial, plan.trial, plan.units), 0);
+        ck_assert_int_eq(type->started(schedule, trial, plan.budget), 0);
+        int64_t last = plan.budget ? plan.budget - 1 : 8;
+        double value = rng_uniform(&rng);
+        enum decision decision = type->report(schedule, trial, last, value);
+        ck_assert_int_eq(type->ended(schedule, trial,
+                                     decision == DECISION_PAUSE  ? TRIAL_PAUSED
+                                     : decision == DECISION_STOP ? TRIAL_STOPPED
+                                                                 : TRIAL_COMPLETED,
+                                     last, value),
+                         0);
+    }
     type->destroy(schedule);
 }
 END_TEST
@@ -540,6 +649,8 @@ int main(void)
     tcase_add_loop_test(every, an_experiment_comes_to_its_end, 0, (int)n_schedule_types);
     tcase_add_loop_test(every, rebuilt_from_history_it_goes_on_the_same, 0, (int)n_schedule_types);
     tcase_add_loop_test(every, unknown_trials_do_no_harm, 0, (int)n_schedule_types);
+    tcase_add_loop_test(every, the_most_rungs_are_no_trouble, 0, (int)n_schedule_types);
+    tcase_add_loop_test(every, thousands_of_trials_are_no_trouble, 0, (int)n_schedule_types);
     tcase_add_loop_test(each, budgets_are_exact_powers, 0, COUNT(ladders));
     tcase_add_loop_test(each, the_top_is_that_of_the_sorted_values, 0, 3);
     tcase_add_test(each, asha_promotes_the_best_third);

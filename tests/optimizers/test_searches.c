@@ -1,193 +1,24 @@
 /* What every search must do, looped over the registry, spaces and objectives: a new plug-in needs no new
  * test. */
 #include <check.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "optimizers/keyset.h"
-#include "optimizers/registry.h"
-#include "spaces.h"
+#include "search_run.h"
 
-/* Beyond ALL_ASKED trials a search that learns, which may take its time, is told of others' points and asked
- * for one in twenty. */
-enum { N_TRIALS = 60, N_NEXT = 4, ALL_ASKED = 200 };
+enum { N_TRIALS = 60, N_NEXT = 4 };
 
-static double smooth(const struct space *space, const double *point, uint64_t trial)
+/* Which points come after a history is no matter of memory: with a sanitizer one objective is enough for it.
+ */
+enum { ALL = N_OBJECTIVES, FEW = IS_SANITIZED ? 1 : ALL };
+
+static int count_objectives(const struct search_type *type, int most)
 {
-    double sum = 0;
-    (void)trial;
-    for (size_t i = 0; i < space->n_params; i++) {
-        double u = isnan(point[i]) ? 0.5 : param_to_unit(&space->params[i], point[i]);
-        sum += (u - 0.3) * (u - 0.3);
-    }
-    return sum;
+    int n = n_objectives(type);
+    return n < most ? n : most;
 }
 
-static double constant(const struct space *space, const double *point, uint64_t trial)
-{
-    (void)space, (void)point, (void)trial;
-    return 3;
-}
-
-static double huge(const struct space *space, const double *point, uint64_t trial)
-{
-    return (trial % 2 ? 1e300 : -1e300) * smooth(space, point, trial);
-}
-
-static double tiny(const struct space *space, const double *point, uint64_t trial)
-{
-    return 1e-300 * smooth(space, point, trial);
-}
-
-static double not_finite(const struct space *space, const double *point, uint64_t trial)
-{
-    double values[] = {NAN, INFINITY, -INFINITY, smooth(space, point, trial)};
-    return values[trial % 4];
-}
-
-static double failing(const struct space *space, const double *point, uint64_t trial)
-{
-    (void)space, (void)point, (void)trial;
-    return NAN;
-}
-
-static double extremes(const struct space *space, const double *point, uint64_t trial)
-{
-    (void)space, (void)point;
-    return trial % 2 ? 1.7e308 : -1.7e308;
-}
-
-static const struct objective {
-    const char *name;
-    double (*value)(const struct space *space, const double *point, uint64_t trial);
-} objectives[] = {{"smooth", smooth},         {"constant", constant}, {"1e300", huge},       {"1e-300", tiny},
-                  {"not finite", not_finite}, {"failing", failing},   {"extremes", extremes}};
-
-enum { N_OBJECTIVES = sizeof objectives / sizeof *objectives };
-
-/* A search that is told nothing does the same whatever the values are. */
-static int n_objectives(const struct search_type *type)
-{
-    return type->observe ? N_OBJECTIVES : 1;
-}
-
-/* One search on one space, with the history that it was told. */
-struct run {
-    const struct search_type *type;
-    const struct test_space *kind;
-    const struct objective *objective;
-    struct space *space;
-    struct search *search;
-    size_t n;       /* trials */
-    double *points; /* [n][n_params] */
-    struct keyset seen;
-};
-
-static struct search *open_search(const struct search_type *type, const struct space *space, uint64_t seed)
-{
-    struct search *search = NULL;
-    struct err err = {0};
-    struct plugin plugin = {0};
-    ck_assert_int_eq(plugin_set_name(&plugin, type->name, 1, 1), 0);
-    ck_assert_msg(search_create(&search, &plugin, space, GOAL_MINIMIZE, seed, 1000, 4, &err) == 0, "%s: %s",
-                  type->name, err.text);
-    plugin_fini(&plugin);
-    return search;
-}
-
-static void run_init(struct run *run, const struct search_type *type, const struct test_space *kind,
-                     const struct objective *objective, size_t n_max)
-{
-    *run = (struct run){.type = type, .kind = kind, .objective = objective, .space = test_space_create(kind)};
-    run->search = open_search(type, run->space, 7);
-    run->points = calloc(n_max * run->space->n_params, sizeof *run->points);
-    ck_assert_ptr_nonnull(run->points);
-}
-
-static void run_fini(struct run *run)
-{
-    search_destroy(run->search);
-    space_destroy(run->space);
-    keyset_fini(&run->seen);
-    free(run->points);
-}
-
-static double *point_of(const struct run *run, uint64_t trial)
-{
-    return &run->points[(trial - 1) * run->space->n_params];
-}
-
-/* The next suggestion, checked; false: exhausted. */
-static bool suggest(struct run *run)
-{
-    struct err err = {0};
-    bool fresh;
-    uint64_t trial = run->n + 1;
-    double *point = point_of(run, trial);
-    int code = search_suggest(point, run->search, trial, &err);
-    if (code == ERR_EXHAUSTED) {
-        ck_assert_msg(run->type->exhaustive || (double)run->n == run->kind->cardinality,
-                      "%s on %s is exhausted after %zu", run->type->name, run->kind->name, run->n);
-        return false;
-    }
-    ck_assert_msg(code == 0, "%s", err.text);
-    ck_assert_msg(space_check(run->space, point, &err) == 0, "%s on %s: %s", run->type->name, run->kind->name,
-                  err.text);
-    ck_assert_int_eq(keyset_add(&fresh, &run->seen, space_hash(run->space, point)), 0);
-    ck_assert_msg(fresh, "%s on %s repeats at trial %ju", run->type->name, run->kind->name, (uintmax_t)trial);
-    run->n = trial;
-    return true;
-}
-
-/* The same by another search: a point from elsewhere, which may be a repeat. */
-static bool suggest_by(struct run *run, struct search *other)
-{
-    bool fresh;
-    double *point = point_of(run, run->n + 1);
-    if (search_suggest(point, other, run->n + 1, NULL) == ERR_EXHAUSTED)
-        return false;
-    run->n++;
-    return keyset_add(&fresh, &run->seen, space_hash(run->space, point)) == 0;
-}
-
-/* What is told of a trial at its end. */
-static struct observation result(const struct run *run, uint64_t trial)
-{
-    const double *point = point_of(run, trial);
-    double value = run->objective->value(run->space, point, trial);
-    return (struct observation){.kind = trial % 7 == 0 ? OBSERVED_FAILED : OBSERVED_FINAL,
-                                .trial = trial,
-                                .point = point,
-                                .value = value,
-                                .step = 3};
-}
-
-static void tell(struct search *search, const struct observation *observation)
-{
-    ck_assert_int_eq(search_observe(search, observation), 0);
-}
-
-/* A partial value, then the end. */
-static void finish(struct run *run, struct search *search, uint64_t trial)
-{
-    struct observation end = result(run, trial), partial = end;
-    partial.kind = OBSERVED_PARTIAL;
-    partial.step = 1;
-    tell(search, &partial);
-    tell(search, &end);
-}
-
-/* n trials, each told before the next is asked for. */
-static void run_trials(struct run *run, size_t n)
-{
-    for (size_t i = 0; i < n && suggest(run); i++)
-        finish(run, run->search, run->n);
-}
-
-#define FOR_EACH_OBJECTIVE(run, n_max)                                                                       \
-    for (int o_ = 0; o_ < n_objectives(search_types[_i / (int)n_test_spaces]); o_++)                         \
+#define FOR_EACH_OBJECTIVE(run, n_max, most)                                                                 \
+    for (int o_ = 0; o_ < count_objectives(search_types[_i / (int)n_test_spaces], most); o_++)               \
         for (int once_ = (run_init(run, search_types[_i / (int)n_test_spaces],                               \
                                    &test_spaces[_i % (int)n_test_spaces], &objectives[o_], n_max),           \
                           1);                                                                                \
@@ -196,7 +27,7 @@ static void run_trials(struct run *run, size_t n)
 START_TEST(points_are_valid_and_never_repeat_whatever_the_values)
 {
     struct run run;
-    FOR_EACH_OBJECTIVE(&run, N_TRIALS)
+    FOR_EACH_OBJECTIVE(&run, N_TRIALS, ALL)
     run_trials(&run, N_TRIALS);
 }
 END_TEST
@@ -204,9 +35,9 @@ END_TEST
 START_TEST(the_same_seed_gives_the_same_points)
 {
     struct run run, other;
-    FOR_EACH_OBJECTIVE(&run, N_TRIALS)
+    FOR_EACH_OBJECTIVE(&run, N_TRIALS, FEW)
     {
-        run_init(&other, run.type, run.kind, run.objective, N_TRIALS);
+        run_init(&other, run.type, &test_spaces[_i % (int)n_test_spaces], run.objective, N_TRIALS);
         run_trials(&run, N_TRIALS);
         run_trials(&other, N_TRIALS);
         ck_assert_uint_eq(run.n, other.n);
@@ -232,7 +63,7 @@ static struct search *rebuild(struct run *run, size_t n)
 START_TEST(rebuilt_from_history_it_goes_on_the_same)
 {
     struct run run;
-    FOR_EACH_OBJECTIVE(&run, N_TRIALS + N_NEXT)
+    FOR_EACH_OBJECTIVE(&run, N_TRIALS + N_NEXT, FEW)
     {
         run_trials(&run, N_TRIALS / 2);
         size_t n = run.n;
@@ -246,7 +77,7 @@ START_TEST(rebuilt_from_history_it_goes_on_the_same)
             if (!more)
                 break;
             ck_assert_msg(space_equal(run.space, point, point_of(&run, trial)), "%s on %s", run.type->name,
-                          run.kind->name);
+                          run.name);
         }
         free(point);
         search_destroy(rebuilt);
@@ -257,7 +88,7 @@ END_TEST
 START_TEST(pending_points_are_not_given_again)
 {
     struct run run;
-    FOR_EACH_OBJECTIVE(&run, N_TRIALS)
+    FOR_EACH_OBJECTIVE(&run, N_TRIALS, FEW)
     {
         run_trials(&run, 10);
         for (int i = 0; i < 20 && suggest(&run); i++) /* none of them told */
@@ -269,7 +100,7 @@ END_TEST
 START_TEST(results_in_any_order_are_taken)
 {
     struct run run;
-    FOR_EACH_OBJECTIVE(&run, N_TRIALS)
+    FOR_EACH_OBJECTIVE(&run, N_TRIALS, FEW)
     {
         while (run.n < 16 && suggest(&run))
             continue;
@@ -290,36 +121,6 @@ START_TEST(a_finite_space_is_emptied)
     run_init(&run, type, kind, &objectives[0], 1000);
     run_trials(&run, 1000);
     ck_assert_double_eq((double)run.n, kind->cardinality);
-    run_fini(&run);
-}
-END_TEST
-
-/* Sanitizers make the models ten times slower; the release build tells them all. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { THOUSANDS = 400 };
-#else
-enum { THOUSANDS = 3000 };
-#endif
-
-START_TEST(thousands_of_trials_are_no_trouble)
-{
-    const struct search_type *type = search_types[_i / (int)n_test_spaces];
-    const struct test_space *kind = &test_spaces[_i % (int)n_test_spaces];
-    size_t n = strcmp(kind->name, "mixed") == 0 || strcmp(kind->name, "thousands of categories") == 0
-                   ? THOUSANDS
-                   : 0;
-    struct run run;
-    run_init(&run, type, kind, &objectives[0], THOUSANDS);
-    struct search *random = open_search(search_type_find("random"), run.space, 7);
-    while (run.n < n) {
-        bool is_asked = !type->learns || run.n < ALL_ASKED || run.n % 20 == 0;
-        if (is_asked && !suggest(&run))
-            break;
-        if (!is_asked && !suggest_by(&run, random))
-            break;
-        finish(&run, run.search, run.n);
-    }
-    search_destroy(random);
     run_fini(&run);
 }
 END_TEST
@@ -351,7 +152,7 @@ START_TEST(maximising_is_minimising_the_negative)
         ck_assert_int_eq(search_suggest(a, down, trial, NULL), 0);
         ck_assert_int_eq(search_suggest(b, up, trial, NULL), 0);
         ck_assert(space_equal(space, a, b));
-        double value = smooth(space, a, trial);
+        double value = objectives[0].value(space, a, trial);
         tell(down, &(struct observation){.kind = OBSERVED_FINAL, .trial = trial, .point = a, .value = value});
         tell(up, &(struct observation){.kind = OBSERVED_FINAL, .trial = trial, .point = a, .value = -value});
     }
@@ -409,28 +210,23 @@ START_TEST(the_type_is_complete)
 }
 END_TEST
 
-int main(void)
+static void fill(TCase *tcase, int type)
 {
-    int n_types = (int)n_search_types, n_pairs = n_types * (int)n_test_spaces;
-    Suite *suite = suite_create("searches");
-    TCase *all = tcase_create("every search");
-    tcase_set_timeout(all, 300); /* of a machine that is busy */
-    tcase_add_loop_test(all, the_type_is_complete, 0, n_types);
-    tcase_add_loop_test(all, points_are_valid_and_never_repeat_whatever_the_values, 0, n_pairs);
-    tcase_add_loop_test(all, the_same_seed_gives_the_same_points, 0, n_pairs);
-    tcase_add_loop_test(all, rebuilt_from_history_it_goes_on_the_same, 0, n_pairs);
-    tcase_add_loop_test(all, pending_points_are_not_given_again, 0, n_pairs);
-    tcase_add_loop_test(all, results_in_any_order_are_taken, 0, n_pairs);
-    tcase_add_loop_test(all, a_finite_space_is_emptied, 0, n_pairs);
-    tcase_add_loop_test(all, thousands_of_trials_are_no_trouble, 0, n_pairs);
-    tcase_add_loop_test(all, defaults_come_first, 0, n_types);
-    tcase_add_loop_test(all, maximising_is_minimising_the_negative, 0, n_types);
-    tcase_add_loop_test(all, a_point_from_elsewhere_is_not_given_again, 0, n_types);
-    tcase_add_loop_test(all, a_point_that_is_none_of_the_space_is_refused, 0, n_types);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    int first = type * (int)n_test_spaces, end = first + (int)n_test_spaces;
+    tcase_add_loop_test(tcase, the_type_is_complete, type, type + 1);
+    tcase_add_loop_test(tcase, points_are_valid_and_never_repeat_whatever_the_values, first, end);
+    tcase_add_loop_test(tcase, the_same_seed_gives_the_same_points, first, end);
+    tcase_add_loop_test(tcase, rebuilt_from_history_it_goes_on_the_same, first, end);
+    tcase_add_loop_test(tcase, pending_points_are_not_given_again, first, end);
+    tcase_add_loop_test(tcase, results_in_any_order_are_taken, first, end);
+    tcase_add_loop_test(tcase, a_finite_space_is_emptied, first, end);
+    tcase_add_loop_test(tcase, defaults_come_first, type, type + 1);
+    tcase_add_loop_test(tcase, maximising_is_minimising_the_negative, type, type + 1);
+    tcase_add_loop_test(tcase, a_point_from_elsewhere_is_not_given_again, type, type + 1);
+    tcase_add_loop_test(tcase, a_point_that_is_none_of_the_space_is_refused, type, type + 1);
+}
+
+int main(int argc, char **argv)
+{
+    return run_shard(argc, argv, "searches", fill);
 }

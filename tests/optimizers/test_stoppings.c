@@ -187,6 +187,72 @@ START_TEST(another_attempt_starts_afresh)
 }
 END_TEST
 
+/* Constant objectives: whatever a rule makes of them, it makes the same of all. */
+START_TEST(equal_trials_are_treated_alike)
+{
+    static const double constants[] = {0, 0.1, -7, 1e300, -1e300, 1e-300, 5e-324};
+    for (size_t k = 0; k < sizeof constants / sizeof *constants; k++) {
+        struct rule rule;
+        double values[20];
+        int64_t stopped = 0;
+        for (int i = 0; i < 20; i++)
+            values[i] = constants[k];
+        ck_assert_int_eq(rule_create(&rule, GOAL_MINIMIZE, eager(stopping_types[_i]), NULL), 0);
+        complete(&rule, 1, 20, NULL, values);
+        for (uint64_t trial = 2; trial <= 40; trial++) {
+            int64_t at = play(&rule, trial, 20, NULL, values);
+            ck_assert_msg(trial == 2 || at == stopped, "%s, %g", rule.type->name, constants[k]);
+            stopped = at;
+        }
+        rule_destroy(&rule);
+    }
+}
+END_TEST
+
+/* Trials that report at steps of their own, far apart, up to the last step that there is. */
+START_TEST(missing_steps_are_no_trouble)
+{
+    struct rule rule;
+    struct rng rng;
+    rng_init(&rng, 6, 1);
+    ck_assert_int_eq(rule_create(&rule, GOAL_MINIMIZE, eager(stopping_types[_i]), NULL), 0);
+    for (uint64_t trial = 1; trial <= 200; trial++) {
+        int64_t steps[30], step = -1;
+        double values[30];
+        size_t n = 1 + rng_below(&rng, 30);
+        for (size_t i = 0; i < n; i++) {
+            step += 1 + (int64_t)(trial % 5 == 0 ? rng_below(&rng, UINT64_C(1) << 48) : rng_below(&rng, 9));
+            steps[i] = i + 1 == n && trial % 50 == 0 ? REPORT_MAX_STEP : step;
+            values[i] = rng_uniform(&rng);
+        }
+        if (trial % 2)
+            complete(&rule, trial, n, steps, values);
+        else
+            (void)play(&rule, trial, n, steps, values);
+    }
+    rule_destroy(&rule);
+}
+END_TEST
+
+/* The rule is asked at each of thousands of steps, of a training that never gets worse. */
+START_TEST(long_curves_are_no_trouble)
+{
+    enum { N_STEPS = 5000 };
+    static double values[N_STEPS];
+    struct rule rule;
+    ck_assert_int_eq(rule_create(&rule, GOAL_MINIMIZE, eager(stopping_types[_i]), NULL), 0);
+    for (uint64_t trial = 1; trial <= 12; trial++) {
+        for (int i = 0; i < N_STEPS; i++)
+            values[i] = 1.0 / (double)trial + 1.0 / (1 + i);
+        if (trial <= 4)
+            complete(&rule, trial, N_STEPS, NULL, values);
+        else
+            (void)play(&rule, trial, N_STEPS, NULL, values);
+    }
+    rule_destroy(&rule);
+}
+END_TEST
+
 START_TEST(thousands_of_trials_are_no_trouble)
 {
     struct rule rule;
@@ -476,6 +542,9 @@ int main(void)
     tcase_add_loop_test(every, bad_values_do_no_harm, 0, (int)n_stopping_types);
     tcase_add_loop_test(every, rebuilt_from_the_ends_it_decides_the_same, 0, (int)n_stopping_types);
     tcase_add_loop_test(every, another_attempt_starts_afresh, 0, (int)n_stopping_types);
+    tcase_add_loop_test(every, equal_trials_are_treated_alike, 0, (int)n_stopping_types);
+    tcase_add_loop_test(every, missing_steps_are_no_trouble, 0, (int)n_stopping_types);
+    tcase_add_loop_test(every, long_curves_are_no_trouble, 0, (int)n_stopping_types);
     tcase_add_loop_test(every, thousands_of_trials_are_no_trouble, 0, (int)n_stopping_types);
     tcase_add_test(each, none_stops_nothing);
     tcase_add_loop_test(each, median_follows_the_table, 0, COUNT(median_cases));
