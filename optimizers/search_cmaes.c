@@ -57,21 +57,21 @@ static const struct option cmaes_options[] = {
      .max = MAX_POPULATION,
      .initial = 0,
      .help =
-         "results that the distribution learns from at a time; 0: 4 + 3 ln(parameters), at least the workers"},
+         "results that the distribution learns from at a time; 0: 5 + ln(parameters), at least the workers"},
     {.name = "startup",
      .type = OPTION_INT,
      .offset = offsetof(struct options, startup),
      .min = 1,
      .max = INFINITY,
-     .initial = 5,
-     .help =
-         "trials with a value before the first run, which begins at the best of them; random ones until then"},
+     .initial = 1,
+     .help = "trials with a value before the first run, which begins at the better of them and the defaults; "
+             "random ones until then"},
     {.name = "sigma",
      .type = OPTION_DOUBLE,
      .offset = offsetof(struct options, sigma),
      .min = 1e-6,
      .max = 10,
-     .initial = 1.0 / 6,
+     .initial = 1.0 / 8,
      .help = "first standard deviation, as a share of each range"},
     {.name = "restarts",
      .type = OPTION_CHOICE,
@@ -273,12 +273,16 @@ static struct record *add_record(struct cmaes *cmaes, const struct observation *
 
 /* The distribution */
 
+/* Smaller than the 4 + 3 ln n of Hansen's tutorial: trials are few and dear, restarts double it, and on 25
+ * functions of 2 to 15 parameters, with 60 to 250 trials, more updates were worth more than better ones (of
+ * 4, 5, 6, 7 and the tutorial's 6 to 12 points for all, 7 were best). The first deviation is smaller than the
+ * usual 1/6 of the range for the same reason. */
 static size_t default_lambda(const struct cmaes *cmaes)
 {
     if (cmaes->options.population > 0)
         return cmaes->options.population > 2 ? (size_t)cmaes->options.population : 2;
     double n = (double)(cmaes->cells.n + cmaes->n_odds);
-    double lambda = 4 + floor(3 * log(fmax(n, 1)));
+    double lambda = 5 + floor(log(fmax(n, 1)));
     lambda = fmax(lambda, (double)cmaes->n_workers);
     return (size_t)fmin(lambda, MAX_POPULATION);
 }

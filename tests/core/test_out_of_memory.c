@@ -152,6 +152,56 @@ START_TEST(a_spec_is_used_or_memory_is_out)
 }
 END_TEST
 
+static const char warm[] = "parameters:\n"
+                           "  lr: {min: 0.1, max: 1.0, default: 0.5}\n"
+                           "  x: {values: [a, b]}\n"
+                           "  y: {min: 1, max: 3, when: {x: b}}\n"
+                           "warm_start:\n"
+                           "  points:\n"
+                           "    - {lr: 0.2, x: a, value: 0.3}\n"
+                           "    - {lr: 0.3, x: b, y: 2, value: .nan}\n"
+                           "    - {x: a}\n";
+static const char table[] = "number,params.lr,params.x,params.y,loss,state,step,other\n"
+                            "1,0.4,a,,0.5,COMPLETED,3,\"a, b\"\n"
+                            "2,0.5,b,1,,FAILED,,\n"
+                            "3,0.6,b,7,1,COMPLETED,1,\n"
+                            "4,0.7,b,3,2,RUNNING,1,\n"
+                            "5,0.8,b,3,2e-3,STOPPED,2,\n";
+
+/* Points of a list and of a table, written as a table, and as part of a spec. */
+static int start_warm(void)
+{
+    struct spec *spec = NULL;
+    struct faults faults = {0};
+    struct text text = {0}, json = {0};
+    int code = spec_parse(&spec, warm, sizeof warm - 1, "f", NULL, 0, &faults);
+    REQUIRE(code == 0 || code == ERR_NOMEM);
+    if (code == 0) {
+        spec->warm_start.skips_unfit = true;
+        size_t n = spec->warm_start.n;
+        REQUIRE(n == 3);
+        code = warm_start_read_table(&spec->warm_start, spec->space, "loss", table, sizeof table - 1, NULL);
+        REQUIRE(code == 0 ? spec->warm_start.n == n + 3 : code == ERR_NOMEM);
+    }
+    if (code == 0) {
+        warm_start_write_table(&text, &spec->warm_start, spec->space);
+        spec_write_json(&json, spec);
+        code = text.failed ? text.failed : json.failed;
+    }
+    text_fini(&text);
+    text_fini(&json);
+    spec_destroy(spec);
+    faults_fini(&faults);
+    return code;
+}
+
+START_TEST(a_warm_start_is_read_and_written_or_memory_is_out)
+{
+    ck_assert_int_eq(start_warm(), 0);
+    fail_each(start_warm, 0);
+}
+END_TEST
+
 static int create_spec(void)
 {
     struct spec *spec = spec_create();
@@ -195,6 +245,7 @@ int main(void)
     tcase_add_test(tests, a_study_is_read_and_written_or_memory_is_out);
     tcase_add_test(tests, all_faults_are_told_or_memory_is_out);
     tcase_add_test(tests, a_spec_is_used_or_memory_is_out);
+    tcase_add_test(tests, a_warm_start_is_read_and_written_or_memory_is_out);
     tcase_add_test(tests, small_things_are_made_or_memory_is_out);
     return run_case(tests);
 }

@@ -75,6 +75,53 @@ START_TEST(a_search_says_so)
 }
 END_TEST
 
+/* Points that are known, failed and to be tried, told before the first trial. */
+static struct warm_start warm;
+
+static int use_warm_search(void)
+{
+    struct search *search = NULL;
+    int code = search_create(&search, &given.plugin, given.space, GOAL_MAXIMIZE, 7, N_TRIALS, 2, NULL);
+    if (code == 0)
+        code = search_warm_start(search, &warm);
+    if (code == 0)
+        code = search_some(search);
+    search_destroy(search);
+    return code;
+}
+
+static void fill_warm(const struct space *space)
+{
+    struct search *random = NULL;
+    double point[MAX_PARAMS];
+    ck_assert_int_eq(plugin_set_name(&given.plugin, "random", 1, 1), 0);
+    ck_assert_int_eq(search_create(&random, &given.plugin, space, GOAL_MINIMIZE, 3, 0, 1, NULL), 0);
+    plugin_fini(&given.plugin);
+    for (uint64_t i = 1; i <= 12; i++) {
+        struct warm_point known = {.kind = i % 3 == 0   ? WARM_TRY
+                                           : i % 4 == 0 ? WARM_FAILED
+                                                        : WARM_VALUE,
+                                   .value = (double)(i % 5),
+                                   .step = (int64_t)(i % 2)};
+        ck_assert_int_eq(search_suggest(point, random, i, NULL), 0);
+        ck_assert_int_eq(warm_start_add(&warm, space, point, known, NULL), 0);
+    }
+    search_destroy(random);
+}
+
+START_TEST(a_warm_start_says_so)
+{
+    struct space *space = test_space_named("mixed");
+    given.space = space;
+    fill_warm(space);
+    ck_assert_int_eq(plugin_set_name(&given.plugin, search_types[_i]->name, 1, 1), 0);
+    fail_each(use_warm_search, 0);
+    plugin_fini(&given.plugin);
+    warm_start_fini(&warm);
+    space_destroy(space);
+}
+END_TEST
+
 /* Schedules */
 
 static void *make_options(const char *name, const struct option *options, size_t n, size_t size)
@@ -268,6 +315,39 @@ static int use_ask(void)
     return code;
 }
 
+/* Saved and loaded again, it goes on. */
+static int use_saved(void)
+{
+    char error[200] = "";
+    prova_search *search = prova_search_new("lr: {min: 0.1, max: 1.0}\nsolver: {values: [sgd, adam]}\n",
+                                            given.plugin.name, NULL, "minimize", 7, error, sizeof error);
+    prova_search *again = NULL;
+    int code = search ? ask_and_tell(search) : ERR_NOMEM;
+    if (code == 0) {
+        const char *text = prova_search_save(search);
+        again = text ? prova_search_load(text, error, sizeof error) : NULL;
+        REQUIRE(!text || again || strstr(error, "memory"));
+        int64_t number = 0, same = 0;
+        code = again ? prova_search_ask(again, &number) : ERR_NOMEM;
+        if (code == 0)
+            code = prova_search_ask(search, &same);
+        REQUIRE(code < 0 || number == same);
+    }
+    prova_search_free(again);
+    prova_search_free(search);
+    return code;
+}
+
+START_TEST(save_and_load_say_so)
+{
+    if (search_types[_i]->exhaustive)
+        return; /* as below */
+    ck_assert_int_eq(plugin_set_name(&given.plugin, search_types[_i]->name, 1, 1), 0);
+    fail_each(use_saved, 0);
+    plugin_fini(&given.plugin);
+}
+END_TEST
+
 START_TEST(ask_and_tell_say_so)
 {
     if (search_types[_i]->exhaustive)
@@ -287,7 +367,9 @@ int main(void)
     tcase_add_loop_test(all, a_schedule_says_so, 0, (int)n_schedule_types);
     tcase_add_loop_test(all, a_stopping_rule_says_so, 0, (int)n_stopping_types);
     tcase_add_loop_test(all, a_context_says_so, 0, (int)(sizeof sweeps / sizeof *sweeps));
+    tcase_add_loop_test(all, a_warm_start_says_so, 0, (int)n_search_types);
     tcase_add_loop_test(all, ask_and_tell_say_so, 0, (int)n_search_types);
+    tcase_add_loop_test(all, save_and_load_say_so, 0, (int)n_search_types);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
