@@ -13,7 +13,7 @@ PEERS = {
     "prova-gp": ["optuna-gp"],
     "prova-auto": ["optuna-random", "optuna-tpe-univariate", "optuna-tpe", "optuna-tpe-group", "optuna-cmaes", "optuna-gp"],
 }
-ASYNCHRONOUS = ("tpe", "gp", "auto")
+ASYNCHRONOUS = ("tpe", "gp", "auto", "cmaes", "evolution")
 PART = 0.75  # of Optuna's regret on tables
 FUNCTION_TARGETS = {  # medians of Optuna's GPSampler as recorded when the targets were set
     "function-branin": 1.5e-5, "function-hartmann6": 5e-5, "function-ackley10": 2.3, "function-levy8": 0.74,
