@@ -154,8 +154,7 @@ static struct search *find_search(struct advisor *advisor, const struct item *it
     if (!seeker)
         goto no_memory;
     seeker->key = item->key;
-    if (search_create(&seeker->search, &spec->search, spec->space, spec->metric.goal, spec->seed,
-                      spec->limits.trials, spec->workers, err)) {
+    if (search_create_for(&seeker->search, spec, err)) {
         free(seeker);
         return NULL;
     }

@@ -468,8 +468,7 @@ static int submit(struct simulation *sim)
         .id = experiment_id, .name = spec->name, .spec_json = json, .source = json};
     code = engine_submit(sim->engine, &record, spec, 0, sim->err); /* takes the spec */
     if (code == 0)
-        code = search_create(&sim->search, &spec->search, spec->space, spec->metric.goal, spec->seed,
-                             spec->limits.trials, spec->workers, sim->err);
+        code = search_create_for(&sim->search, spec, sim->err);
     if (code == 0 && (code = search_warm_start(sim->search, &spec->warm_start)) < 0)
         (void)err_set(sim->err, code, "the search refused its warm start: %s", err_string(code));
     if (code == 0 && !(sim->hands = calloc(sim->n_hands, sizeof *sim->hands)))

@@ -244,8 +244,7 @@ void registry_explain_search(struct text *out, const struct spec *spec)
     const struct search_type *type = search_type_find(spec->search.name);
     if (!type || !type->explain)
         return;
-    if (search_create(&search, &spec->search, spec->space, spec->metric.goal, spec->seed, spec->limits.trials,
-                      spec->workers, NULL) == 0)
+    if (search_create_for(&search, spec, NULL) == 0)
         search_explain(out, search);
     search_destroy(search);
 }

@@ -60,8 +60,8 @@ static uint64_t front_seed(const struct search *search)
     return rng_mix(search->seed, UINT64_C(0x66726f6e74)); /* "front" */
 }
 
-static int create_state(struct search *search, const struct plugin *plugin, int64_t n_trials,
-                        int64_t n_workers, struct err *err)
+static int create_state(struct search *search, const struct plugin *plugin, const struct search_setup *plan,
+                        struct err *err)
 {
     const struct search_type *type = search->type;
     struct faults faults = {0};
@@ -72,14 +72,10 @@ static int create_state(struct search *search, const struct plugin *plugin, int6
                        faults.n ? faults.list[0].text : "out of memory");
     }
     if (code == 0) {
-        code = type->create(&search->state,
-                            &(struct search_setup){.space = search->space,
-                                                   .options = options,
-                                                   .plugin = plugin,
-                                                   .seed = search->seed,
-                                                   .n_trials = n_trials,
-                                                   .n_workers = n_workers},
-                            err);
+        struct search_setup setup = *plan;
+        setup.options = options;
+        setup.plugin = plugin;
+        code = type->create(&search->state, &setup, err);
     }
     faults_fini(&faults);
     free(options);
@@ -110,8 +106,9 @@ static int create_initial(struct search *search, struct err *err)
     return 0;
 }
 
-int search_create(struct search **out, const struct plugin *plugin, const struct space *space,
-                  enum metric_goal goal, uint64_t seed, int64_t n_trials, int64_t n_workers, struct err *err)
+/* `plan` is without options and plugin. */
+static int create(struct search **out, const struct plugin *plugin, enum metric_goal goal,
+                  const struct search_setup *plan, struct err *err)
 {
     const struct search_type *type = search_type_find(plugin->name);
     if (!type)
@@ -120,10 +117,10 @@ int search_create(struct search **out, const struct plugin *plugin, const struct
     if (!search)
         return err_set(err, ERR_NOMEM, "out of memory");
     search->type = type;
-    search->space = space;
-    search->seed = seed;
+    search->space = plan->space;
+    search->seed = plan->seed;
     search->sign = goal == GOAL_MAXIMIZE ? -1 : 1;
-    int code = create_state(search, plugin, n_trials, n_workers, err);
+    int code = create_state(search, plugin, plan, err);
     if (code == 0)
         code = create_lattice(search, err);
     if (code == 0)
@@ -134,6 +131,24 @@ int search_create(struct search **out, const struct plugin *plugin, const struct
     }
     *out = search;
     return 0;
+}
+
+int search_create(struct search **out, const struct plugin *plugin, const struct space *space,
+                  enum metric_goal goal, uint64_t seed, int64_t n_trials, int64_t n_workers, struct err *err)
+{
+    struct search_setup plan = {.space = space, .seed = seed, .n_trials = n_trials, .n_workers = n_workers};
+    return create(out, plugin, goal, &plan, err);
+}
+
+int search_create_for(struct search **out, const struct spec *spec, struct err *err)
+{
+    const struct schedule_type *schedule = schedule_type_find(spec->schedule.name);
+    struct search_setup plan = {.space = spec->space,
+                                .seed = spec->seed,
+                                .n_trials = spec->limits.trials,
+                                .n_workers = spec->workers,
+                                .has_rungs = schedule && schedule->next_level};
+    return create(out, &spec->search, spec->metric.goal, &plan, err);
 }
 
 void search_destroy(struct search *search)

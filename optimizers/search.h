@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/options.h"
 #include "core/space.h"
+#include "core/spec.h"
 #include "core/text.h"
 #include "core/trial.h"
 #include "core/warm_start.h"
@@ -42,6 +43,7 @@ struct search_setup {
     uint64_t seed;
     int64_t n_trials;  /* how many are planned; 0: unknown */
     int64_t n_workers; /* how many run at one time; 0: unknown */
+    bool has_rungs;    /* most trials will be short ones: the schedule lets but a few go on at each rung */
 };
 
 struct search_type {
@@ -76,7 +78,10 @@ struct search_type {
 /* The front: one search of one experiment. Not for two threads at a time. */
 struct search;
 
-/* Creates it from the user's choice; `plugin` has been checked (registry_check). Borrows `space`. */
+/* Creates that of a sweep, which has been checked (registry_check). Borrows the spec's space. Returns 0 or a
+ * code with a text. */
+int search_create_for(struct search **search, const struct spec *spec, struct err *err);
+/* The same without a sweep: no schedule is known. */
 int search_create(struct search **search, const struct plugin *plugin, const struct space *space,
                   enum metric_goal goal, uint64_t seed, int64_t n_trials, int64_t n_workers, struct err *err);
 void search_destroy(struct search *search);

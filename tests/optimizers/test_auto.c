@@ -59,6 +59,31 @@ START_TEST(others_have_nothing_to_say)
 }
 END_TEST
 
+/* The search of a sweep: it knows the schedule. */
+START_TEST(where_most_trials_are_short_it_chooses_tpe)
+{
+    static const struct {
+        const char *schedule, *begins;
+    } cases[] = {
+        {"full", "gp"}, {"pbt", "gp"}, {"asha", "tpe"}, {"asha-stopping", "tpe"}, {"hyperband", "tpe"}};
+    struct space *space = test_space_named("ten doubles");
+    struct spec spec = {.space = space, .limits = {.trials = 100}, .workers = 1};
+    ck_assert_int_eq(plugin_set_name(&spec.search, "auto", 1, 1), 0);
+    ck_assert_int_eq(plugin_set_name(&spec.schedule, cases[_i].schedule, 1, 1), 0);
+    struct search *search = NULL;
+    struct text text = {0};
+    ck_assert_int_eq(search_create_for(&search, &spec, NULL), 0);
+    search_explain(&text, search);
+    ck_assert_msg(strncmp(text_get(&text), cases[_i].begins, strlen(cases[_i].begins)) == 0, "%s: %s",
+                  cases[_i].schedule, text_get(&text));
+    text_fini(&text);
+    search_destroy(search);
+    plugin_fini(&spec.search);
+    plugin_fini(&spec.schedule);
+    space_destroy(space);
+}
+END_TEST
+
 static double value_of(const struct space *space, const double *point)
 {
     double sum = 0;
@@ -134,6 +159,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, it_says_what_it_chose_and_why, 0, (int)(sizeof plans / sizeof *plans));
     tcase_add_test(all, others_have_nothing_to_say);
+    tcase_add_loop_test(all, where_most_trials_are_short_it_chooses_tpe, 0, 5);
     tcase_add_test(all, before_the_switch_it_is_the_first_search);
     tcase_add_loop_test(all, after_the_switch_it_goes_on_as_the_next_search_would, 0, 2);
     suite_add_tcase(suite, all);
