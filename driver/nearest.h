@@ -12,7 +12,7 @@
  *                                    1                   active in only one of a and b
  *
  * A k-d tree (Bentley 1975) whose search keeps the distance to the cell dimension by dimension (Arya & Mount
- * 1993). */
+ * 1993); its lowest leaves are compared in groups, several boxes and points at a time. */
 struct nearest_tree;
 
 /* Of the points [n][n_params], which it borrows, and the space too. Returns 0 or ERR_NOMEM. O(n log n). */

@@ -4,7 +4,7 @@
 #include "driver/nearest.h"
 #include "table.h"
 
-enum { N = 400, MAX_PARAMS = 8 };
+enum { FEW = 400, MANY = 9000, MAX_PARAMS = 8 }; /* many: several groups of leaves */
 
 static const char *const sweeps[] = {
     "parameters: {a: {min: 0.0, max: 1.0}, b: {min: 1.0e-4, max: 1.0, scale: log}}\n",
@@ -12,11 +12,17 @@ static const char *const sweeps[] = {
     ("parameters: {b: {values: [x, y, z]}, c: {min: 0.0, max: 1.0, when: {b: [x, y]}},\n"
      "             d: {values: [u, v], when: {b: x}}, e: {min: 1, max: 9, when: {d: [u]}}}\n"),
     "parameters: {a: {values: [p, q]}}\n",
+    "parameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}, c: {min: 0.0, max: 1.0, when: {b: x}}}\n",
 };
+enum {
+    N_SWEEPS = sizeof sweeps / sizeof *sweeps,
+    WHOLE = N_SWEEPS - 1
+}; /* of the last one all rows have c */
 
 static struct spec *spec;
-static double points[N * MAX_PARAMS];
-static bool gone[N];
+static size_t n;
+static double points[MANY * MAX_PARAMS];
+static bool gone[MANY];
 
 static void draw(double *point, struct rng *rng)
 {
@@ -46,22 +52,27 @@ static double distance(const double *a, const double *b)
 static double least(const double *point)
 {
     double best = INFINITY;
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < n; i++)
         if (!gone[i])
             best = fmin(best, distance(points + i * spec->space->n_params, point));
     return best;
 }
 
+/* Each sweep with few points, and with many. */
 static struct nearest_tree *make(int which, struct rng *rng)
 {
     struct nearest_tree *tree = NULL;
+    n = which < N_SWEEPS ? FEW : MANY;
+    which %= N_SWEEPS;
     spec = table_spec(sweeps[which]);
     ck_assert_uint_le(spec->space->n_params, MAX_PARAMS);
-    for (size_t i = 0; i < N; i++) {
-        draw(points + i * spec->space->n_params, rng);
+    for (size_t i = 0; i < n; i++) {
+        do
+            draw(points + i * spec->space->n_params, rng);
+        while (which == WHOLE && isnan(points[i * spec->space->n_params + 2]));
         gone[i] = false;
     }
-    ck_assert_int_eq(nearest_create(&tree, spec->space, points, N), 0);
+    ck_assert_int_eq(nearest_create(&tree, spec->space, points, n), 0);
     return tree;
 }
 
@@ -70,11 +81,11 @@ START_TEST(no_point_is_nearer_than_the_one_that_is_found)
     struct rng rng;
     rng_init(&rng, 1, (uint64_t)_i);
     struct nearest_tree *tree = make(_i, &rng);
-    for (int k = 0; k < 500; k++) {
+    for (int k = 0; k < (n == FEW ? 500 : 50); k++) {
         double point[MAX_PARAMS];
         draw(point, &rng);
         size_t found = nearest_find(tree, point);
-        ck_assert_uint_lt(found, N);
+        ck_assert_uint_lt(found, n);
         ck_assert_double_eq_tol(distance(points + found * spec->space->n_params, point), least(point), 1e-12);
     }
     nearest_destroy(tree);
@@ -88,19 +99,19 @@ START_TEST(removed_points_are_not_found_until_they_are_restored)
     rng_init(&rng, 2, (uint64_t)_i);
     struct nearest_tree *tree = make(_i, &rng);
     double point[MAX_PARAMS];
-    for (int k = 0; k < N; k++) {
+    for (int k = 0; k < (n == FEW ? FEW : 50); k++) {
         draw(point, &rng);
         size_t found = nearest_find(tree, point);
-        ck_assert_uint_lt(found, N);
+        ck_assert_uint_lt(found, n);
         ck_assert(!gone[found]);
         ck_assert_double_eq_tol(distance(points + found * spec->space->n_params, point), least(point), 1e-12);
         nearest_remove(tree, found);
         nearest_remove(tree, found); /* twice is once */
         gone[found] = true;
     }
-    ck_assert_uint_eq(nearest_find(tree, point), (size_t)-1);
+    ck_assert_int_eq(nearest_find(tree, point) == (size_t)-1, n == FEW);
     nearest_restore(tree);
-    ck_assert_uint_lt(nearest_find(tree, point), N);
+    ck_assert_uint_lt(nearest_find(tree, point), n);
     nearest_destroy(tree);
     spec_destroy(spec);
 }
@@ -110,9 +121,8 @@ int main(void)
 {
     Suite *suite = suite_create("nearest");
     TCase *tcase = tcase_create("tree");
-    int n = sizeof sweeps / sizeof *sweeps;
-    tcase_add_loop_test(tcase, no_point_is_nearer_than_the_one_that_is_found, 0, n);
-    tcase_add_loop_test(tcase, removed_points_are_not_found_until_they_are_restored, 0, n);
+    tcase_add_loop_test(tcase, no_point_is_nearer_than_the_one_that_is_found, 0, 2 * N_SWEEPS);
+    tcase_add_loop_test(tcase, removed_points_are_not_found_until_they_are_restored, 0, 2 * N_SWEEPS);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
