@@ -35,6 +35,16 @@ class Databases(InFolder):
         with self.assertRaises(errors.NotFoundError):
             prova.connect().experiment("another")
 
+    def test_a_trial_that_prints_nothing_has_an_empty_log(self):
+        self.lagom(lambda x: x)
+        self.assertEqual(prova.connect().experiment("t").log(1), "")
+        with self.assertRaisesRegex(errors.ConfigError, "no trial 99"):
+            prova.connect().experiment("t").log(99)
+
+    def test_a_driver_that_is_not_there_is_said(self):
+        with self.assertRaisesRegex(errors.DriverTimeout, "no driver answers"):
+            prova.connect(f"ipc://{self.folder}/nobody").experiments()
+
     def test_an_experiment_can_be_removed(self):
         self.lagom(lambda x: x)
         prova.connect().experiment("t").remove()

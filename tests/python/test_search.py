@@ -66,6 +66,12 @@ class AskAndTell(unittest.TestCase):
         with self.assertRaisesRegex(errors.ConfigError, "line 1"):
             prova.Search.load("nonsense")
 
+    def test_it_shows_what_it_knows(self):
+        search = prova.Search({"k": prova.categorical(["a"])})
+        self.assertEqual(repr(search), "<prova search: 0 points>")
+        search.tell(search.ask(), 0.25)
+        self.assertRegex(repr(search), "^<prova search: 1 point, best 0.25 with .*'a'.*>$")
+
     def test_a_space_runs_out(self):
         search = prova.Search({"k": prova.categorical(["a", "b"])})
         self.assertEqual({search.ask()["k"], search.ask()["k"]}, {"a", "b"})

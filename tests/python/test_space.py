@@ -26,6 +26,11 @@ class Builders(unittest.TestCase):
         with self.assertRaisesRegex(errors.ConfigError, "max .1. is below min .3. for 'x'"):
             Handle(Config(parameters={"x": prova.int(3, 1)}))
 
+    def test_a_parameter_that_is_none_is_told_what_makes_one(self):
+        for value in ((0, 1), [1, 2], 3, "x"):
+            with self.subTest(value), self.assertRaisesRegex(errors.ConfigError, "parameter 'x' is .*prova.double"):
+                Handle(Config(parameters={"x": value}))
+
     def test_what_cannot_stand_in_a_file_is_refused(self):
         with self.assertRaisesRegex(errors.ConfigError, "object"):
             Handle(Config(parameters={"x": {"value": object()}}))

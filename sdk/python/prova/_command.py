@@ -16,6 +16,7 @@ def run(arguments: List[str], *, ok: "tuple[int, ...]" = (0,), text: Optional[st
 
     Raises:
         NotFoundError: there is no such command, or it says that something does not exist.
+        DriverTimeout: no driver answers.
         ProvaError: with its own words.
     """
     import subprocess  # only what asks needs it, not what runs
@@ -30,6 +31,8 @@ def run(arguments: List[str], *, ok: "tuple[int, ...]" = (0,), text: Optional[st
         message = re.sub(r"^prova( \w+)?: ", "", message)
         if "there is no " in message or "no experiment" in message:
             raise errors.NotFoundError(message)
+        if "no driver answers" in message:
+            raise errors.DriverTimeout(message)
         raise _CODES.get(done.returncode, errors.ProvaError)(message)
     return done.stdout
 

@@ -40,6 +40,14 @@ def to_yaml(value: Any) -> str:
         raise ConfigError(f"{_check.short(value)} has a number that is not finite") from None
 
 
+def _space(parameters: Any) -> Mapping[str, Any]:
+    for name, parameter in _check.mapping(parameters, "parameters").items():
+        if not isinstance(parameter, Mapping):
+            raise ConfigError(f"parameter '{name}' is {_check.short(parameter)}: it must be what prova.double, prova.int, prova.discrete, "
+                              "prova.categorical or prova.constant makes, or a dict as in a sweep file")
+    return dict(parameters)
+
+
 @dataclasses.dataclass
 class Config:
     """An experiment.
@@ -146,7 +154,7 @@ class Config:
             raise ConfigError(f"goal is '{self.goal}': it must be 'minimize' or 'maximize'")
         add("metric.name", self.metric)
         add("metric.goal", _DIRECTIONS[self.goal] if self.goal else None)
-        add("parameters", self.parameters and _check.mapping(self.parameters, "parameters"))
+        add("parameters", self.parameters and _space(self.parameters))
         for kind in ("search", "schedule", "stopping"):
             value = getattr(self, kind)
             if isinstance(value, str):

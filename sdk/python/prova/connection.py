@@ -86,10 +86,19 @@ class Experiment:
         }, self._source)
 
     def log(self, trial: int, attempt: Optional[int] = None) -> str:
-        """What a trial has printed. It is kept on the machine where the trial ran."""
+        """What a trial has printed; "" if it has printed nothing. It is kept on the machine where the trial ran.
+
+        Raises:
+            ConfigError: there is no such trial.
+        """
         more = ["--attempt", str(attempt)] if attempt else []
         place = self._connection._place if self._connection._place[0] == "--db" else []
-        return _command.run(["logs", self.id, str(trial), *place, *more])
+        try:
+            return _command.run(["logs", self.id, str(trial), *place, *more])
+        except errors.ConfigError as error:
+            if "no output was kept" in str(error):
+                return ""
+            raise
 
     def stop(self) -> None:
         """Stops it, so that it can be resumed. Returns when its running trials have stopped."""

@@ -199,7 +199,7 @@ _STYLE = ("<style>.prova{font:13px/1.5 system-ui,sans-serif;max-width:62em;overf
           ".prova tr.best td{font-weight:600;background:#e8590c22!important}"
           ".prova .bar{height:8px;border-radius:4px;background:#8883;overflow:hidden;margin:.4em 0}"
           ".prova .bar i{display:block;float:left;height:100%}"
-          ".prova .done,.prova .dot.done{background:#2a78d6}.prova .stopped{background:#eda100}.prova .failed{background:#e34948}"
+          ".prova .done{background:#2a78d6}.prova .stopped{background:#eda100}.prova .failed{background:#e34948}"
           ".prova .running{background:#2a78d677}.prova .dim{opacity:.65}"
           ".prova .dot{display:inline-block;width:.6em;height:.6em;border-radius:50%;margin:0 .35em 0 .9em}</style>")
 

@@ -188,6 +188,10 @@ class Search:
         value = ctypes.c_double()
         return value.value if _lib.prova_search_best(self._pointer, ctypes.byref(value)) else None
 
+    def __repr__(self) -> str:
+        n, best = _lib.prova_search_count(self._pointer), self.best_value
+        return f"<prova search: {n} point{'' if n == 1 else 's'}" + (">" if best is None else f", best {best:.6g} with {self.best}>")
+
     def __del__(self) -> None:
         pointer, self._pointer = getattr(self, "_pointer", None), None
         if pointer:
