@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""A training whose processes find each other by TF_CONFIG: Keras on MultiWorkerMirroredStrategy where TensorFlow is
-installed, else a stand-in that sums a gradient over TCP, to show that the addresses are right and free to listen at.
+"""A training whose processes find each other by TF_CONFIG: TensorFlow's MultiWorkerMirroredStrategy, or with parameter
+servers its ParameterServerStrategy; where TensorFlow is not installed a stand-in that sums a gradient over TCP, to show
+that the addresses are right and free to listen at.
 
     prova run examples/distributed/tf_config.yaml
+    prova run examples/distributed/tf_config.yaml --set 'distributed={workers: 4, runtime: tensorflow, parameter_servers: 1}'
 """
 
 import json
@@ -15,17 +17,72 @@ LR = float(sys.argv[1]) if len(sys.argv) > 1 else 0.1
 STEPS = 10
 
 
-def train_with_tensorflow(tf) -> None:
+def data(tf, part: int, parts: int) -> tuple:
+    """A part of the examples, whose targets are the sums of their inputs."""
+    inputs = tf.random.stateless_normal((256, 4), seed=(0, 1))[part::parts]
+    return inputs, tf.reduce_sum(inputs, axis=1, keepdims=True)
+
+
+def loss_of(tf, weights, inputs, targets):
+    return tf.reduce_mean((inputs @ weights - targets) ** 2)
+
+
+def descend(tf, weights, inputs, targets):
+    """One step of gradient descent on these examples; the loss before it."""
+    with tf.GradientTape() as tape:
+        loss = loss_of(tf, weights, inputs, targets)
+    weights.assign_sub(LR * tape.gradient(loss, weights))
+    return loss
+
+
+def train_mirrored(tf, config: dict) -> None:
+    """Every process has the weights and a part of the data, and they apply the mean of their gradients."""
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    tf.random.set_seed(0)
-    inputs = tf.random.normal((256, 4))
-    targets = tf.reduce_sum(inputs, axis=1, keepdims=True)
+    world = 1 + len(config["cluster"].get("worker", []))
+    rank = 0 if config["task"]["type"] == "chief" else config["task"]["index"] + 1
+    inputs, targets = data(tf, rank, world)
     with strategy.scope():
-        model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
-        model.compile(tf.keras.optimizers.SGD(LR), "mse")
+        weights = tf.Variable(tf.zeros((4, 1)), aggregation=tf.VariableAggregation.MEAN)
+
+    @tf.function
+    def train_step():
+        losses = strategy.run(lambda x, y: descend(tf, weights, x, y), args=(inputs, targets))
+        return strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
+
     for step in range(1, STEPS + 1):
-        history = model.fit(inputs, targets, batch_size=64, verbose=0)
-        print(f"prova: step={step} loss={history.history['loss'][-1]:.6g}", flush=True)
+        print(f"prova: step={step} loss={float(train_step()):.6g}", flush=True)
+
+
+def train_with_servers(tf, config: dict) -> None:
+    """The weights are on parameter servers; the chief hands parts of the data to the workers."""
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if config["task"]["type"] != "chief":
+        server = tf.distribute.Server(
+            resolver.cluster_spec(), job_name=resolver.task_type, task_index=resolver.task_id, protocol="grpc"
+        )
+        server.join()  # never returns: it is ended when the chief has
+    strategy = tf.distribute.ParameterServerStrategy(resolver)
+    coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
+    parts = len(config["cluster"]["worker"])
+    with strategy.scope():
+        weights = tf.Variable(tf.zeros((4, 1)))
+
+    @tf.function
+    def train_step(part):
+        inputs, targets = data(tf, 0, 1)
+        return descend(tf, weights, inputs[part::parts], targets[part::parts])
+
+    for step in range(1, STEPS + 1):
+        losses = [coordinator.schedule(train_step, args=(tf.constant(part),)) for part in range(parts)]
+        coordinator.join()
+        print(f"prova: step={step} loss={sum(loss.fetch() for loss in losses) / parts:.6g}", flush=True)
+
+
+def train_with_tensorflow(tf, config: dict) -> None:
+    if "ps" in config["cluster"]:
+        train_with_servers(tf, config)
+    else:
+        train_mirrored(tf, config)
 
 
 def connect(address: str) -> socket.socket:
@@ -80,7 +137,7 @@ def main() -> None:
     except ImportError:
         train_alone(config)
     else:
-        train_with_tensorflow(tensorflow)
+        train_with_tensorflow(tensorflow, config)
 
 
 if __name__ == "__main__":

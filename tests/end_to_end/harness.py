@@ -39,6 +39,8 @@ seed: 1
 class Case(unittest.TestCase):
     """One test in a folder of its own."""
 
+    deadline = DEADLINE
+
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="prova-e2e-")
         self.addCleanup(folder.cleanup)
@@ -78,7 +80,7 @@ class Case(unittest.TestCase):
         process.communicate()
 
     def finish(self, process: subprocess.Popen, status: int) -> subprocess.CompletedProcess:
-        out, err = process.communicate(timeout=DEADLINE)
+        out, err = process.communicate(timeout=self.deadline)
         self.assertEqual(process.returncode, status, f"\nstdout:\n{out}\nstderr:\n{err}")
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
