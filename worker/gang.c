@@ -99,10 +99,10 @@ int gang_prepare(struct gang *gang, const struct wire_assign *assign, enum runti
                  const char *endpoint, struct err *err)
 {
     gang_leave(gang);
+    gang->part = (struct handle_gang){.number = assign->gang, .rank = assign->rank, .world = assign->world};
     if (assign->rank >= assign->world)
         return err_set(err, ERR_PROTOCOL, "assigned as rank %llu of a gang of %llu",
                        (unsigned long long)assign->rank, (unsigned long long)assign->world);
-    gang->part = (struct handle_gang){.number = assign->gang, .rank = assign->rank, .world = assign->world};
     find_own_address(gang->host, sizeof gang->host, endpoint);
     return runtime == RUNTIME_MPI ? take_fleet_rank(gang, err) : hold_port(gang, err);
 }

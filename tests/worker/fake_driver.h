@@ -23,6 +23,8 @@ struct fake {
     struct wire_buffer buffer;
     struct id worker; /* who has sent it */
     uint64_t greeting, seq;
+    uint64_t pid;     /* of who has sent the last greeting */
+    bool skips_joins; /* a member says again and again that it is ready */
     uint64_t held[8]; /* trials of the last greeting */
     size_t n_held;
     struct id experiment;
