@@ -11,6 +11,7 @@
 #include "cli/term.h"
 #include "contexts/context.h"
 #include "driver/store_query.h"
+#include "worker/runtime.h"
 
 struct check_options {
     const char *db;
@@ -209,6 +210,9 @@ static void write_summary(struct text *out, const struct spec *spec, const char 
         write_plugin(out, "context", &spec->context);
     if (spec->ablation)
         write_variants(out, spec->ablation);
+    if (spec->gang.workers > 1)
+        text_printf(out, "%-12s%lld workers for each trial, runtime %s\n", "gang", (long long)spec->gang.workers,
+                    runtime_find(spec->gang.runtime)->name);
     write_plugin(out, "search", &spec->search);
     write_reason(out, spec);
     write_plugin(out, "schedule", &spec->schedule);

@@ -36,9 +36,12 @@ digits_library)
     sweep "$sources/digits/sweep-library.yaml" 4 --set parameters.epochs.value=2 --set train.directory="$programs"
     has '"COMPLETED":4' out
     ;;
-digits_contexts) # one library, unchanged: a study, a search and a single run
-    sweep "$sources/digits/ablation.yaml" null --set parameters.epochs.value=2 --set ablation.repeats=2 \
-        --set train.directory="$programs"
+digits_contexts) # one object file, to the bit: a study, a search, a single run and a training on two workers
+    cp "$programs/libdigits.so" .
+    chmod a-w libdigits.so
+    sha256sum libdigits.so >object
+    here="--set train.directory=$folder --set parameters.epochs.value=2"
+    sweep "$sources/digits/ablation.yaml" null $here --set ablation.repeats=2
     has '"COMPLETED":28' out
     has '"rank":1,"component":"group:top"' out
     [ "$(grep -o '"state":"compared"' out | wc -l)" -eq 13 ] || die "expected 13 components: $(cat out)"
@@ -48,12 +51,19 @@ digits_contexts) # one library, unchanged: a study, a search and a single run
     "$prova" export digits-ablation --reports >reports
     losses=$(awk -F, '$1 <= 14 && $3 == 1 && $4 == "val_loss" { print $5 }' reports | sort -u | wc -l)
     [ "$losses" -eq 14 ] || die "expected 14 different losses: $(cat reports)"
-    sweep "$sources/digits/ablation.yaml" 3 --set context=optimization --set parameters.epochs.value=2 \
-        --set train.directory="$programs"
+    sweep "$sources/digits/ablation.yaml" 3 $here --set context=optimization
     has '"COMPLETED":3' out
-    sweep "$sources/digits/ablation.yaml" 3 --set context=single --set parameters.epochs.value=2 \
-        --set train.directory="$programs"
+    sweep "$sources/digits/ablation.yaml" 3 $here --set context=single
     has '"COMPLETED":1' out
+    world=1 runtime=env # without MPI a training on one
+    if command -v mpirun >/dev/null && [ -e "$(dirname "$prova")/libprova_mpi.so" ]; then
+        world=2 runtime=mpi
+    fi
+    sweep "$sources/digits/ablation.yaml" 3 $here --set context=distributed --set workers=2 \
+        --set "distributed={workers: $world, runtime: $runtime}"
+    has '"COMPLETED":1' out
+    sha256sum --check --quiet object || die "the library has changed"
+    sha256sum "$programs/libdigits.so" | grep -q "^$(cut -d' ' -f1 object)" || die "another library was run"
     ;;
 digits_asha) # real trainings with fixed seeds: better than random search that uses as many epochs
     run="$prova run $sources/digits/asha.yaml --quiet --workers 1 --set train.directory=$programs"
