@@ -211,8 +211,8 @@ static void write_summary(struct text *out, const struct spec *spec, const char 
     if (spec->ablation)
         write_variants(out, spec->ablation);
     if (spec->gang.workers > 1)
-        text_printf(out, "%-12s%lld workers for each trial, runtime %s\n", "gang", (long long)spec->gang.workers,
-                    runtime_find(spec->gang.runtime)->name);
+        text_printf(out, "%-12s%lld workers for each trial, runtime %s\n", "gang",
+                    (long long)spec->gang.workers, runtime_find(spec->gang.runtime)->name);
     write_plugin(out, "search", &spec->search);
     write_reason(out, spec);
     write_plugin(out, "schedule", &spec->schedule);
