@@ -53,7 +53,7 @@ class Trial:
         self._gang: Optional[Gang] = None
         if self.world > 1:
             from . import _distributed
-            self._gang = _distributed.Gang(handle)
+            self._gang = _distributed.Gang(handle, self.seed)
             self.rank = self._gang.rank
 
     def _live(self) -> int:
@@ -112,7 +112,13 @@ class Trial:
     @property
     def stopped(self) -> bool:
         """Whether the trial is asked to stop."""
-        return bool(_lib.prova_stopped(self._live()))
+        handle = self._live()
+        return bool(_lib.prova_stopped(handle)) if self._gang is None else self._gang.stops
+
+    def _stop(self, step: int) -> None:
+        """Ends a trial that is asked to stop; of a gang's, when its ranks have agreed."""
+        if self._gang is None or self._gang.stops:
+            raise EarlyStop(f"trial {self.number} is asked to stop at step {step}")
 
     def report(self, step: Optional[int], value: float, **metrics: float) -> None:
         """Reports the objective at a step, and any other metrics. See `prova.report`."""
@@ -123,8 +129,8 @@ class Trial:
             stop |= _report_metric(handle, step, name.encode("utf-8", "replace"), other)
         stop |= _report(handle, step, value)
         self._last_step = step
-        if stop:
-            raise EarlyStop(f"trial {self.number} is asked to stop at step {step}")
+        if stop or self._gang is not None:
+            self._stop(step)
 
 
 class Reporter:
@@ -182,8 +188,8 @@ def report(step: Optional[int], value: float, **metrics: float) -> None:
         trial.report(step, value)
         return
     trial._last_step = step
-    if stop:
-        raise EarlyStop(f"trial {trial.number} is asked to stop at step {step}")
+    if stop or trial._gang is not None:
+        trial._stop(step)
 
 
 def _threads() -> frozenset[object]:
@@ -313,6 +319,12 @@ class Binding:
 
     def _make(self, kind: str, trial: Trial, *arguments: Any, **named: Any) -> Any:
         """What a generator makes, without what the trial leaves out."""
+        def generate() -> Any:
+            return self._generated(kind, trial, arguments, named)
+
+        return trial._gang.make(kind, generate) if trial._gang is not None else generate()
+
+    def _generated(self, kind: str, trial: Trial, arguments: Any, named: Dict[str, Any]) -> Any:
         from . import ablation
         generator, ablated = self.generators[kind], trial.ablated_list
         if isinstance(generator, (ablation.StudyModel, ablation.ModelClass)):
@@ -324,7 +336,7 @@ class Binding:
             made = ablation.drop_features(made, features)
         if kind == "model" and layers and not knows:
             made = ablation.drop_layers(made, layers)
-        return trial._gang.wrap(made) if trial._gang is not None and kind == "model" else made
+        return made
 
     def call(self, trial: Trial) -> Any:
         """Calls the function. An argument whose parameter is not active gets its default, or None."""
@@ -384,6 +396,9 @@ def _seed(seed: int) -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(seed)
+    keras: Any = sys.modules.get("keras")
+    if hasattr(keras, "utils"):
+        keras.utils.set_random_seed(seed)
 
 
 def _finish(trial: Trial, metric: str, value: Any) -> None:
@@ -450,7 +465,7 @@ def _run(binding: Binding, handle: int) -> int:
         if trial._gang is None:
             value = _value(binding, trial)
         else:
-            with trial._gang.running():
+            with trial._gang.running("model" in binding.generators):
                 value = _value(binding, trial)
         _finish(trial, binding.metric, value)
         return 0

@@ -82,18 +82,20 @@ def drop_layers(model: Any, names: Sequence[str]) -> Any:
 
     Args:
         model: A PyTorch module: a direct child of an `nn.Sequential` is removed, any other module is replaced by
-            `nn.Identity`. Or a Keras Sequential model: it is built anew from its other layers' configurations.
+            `nn.Identity`. Or a Keras model, Sequential or functional: a new one without these layers, of which what came
+            into one goes into whatever took its output; it keeps the weights whose shapes stay as they were.
         names: Names of layers; of PyTorch modules the dotted path, as in `named_modules()`.
 
     Raises:
-        ConfigError: the model has no such layer, or is of neither kind.
+        ConfigError: the model has no such layer, or is of neither kind, or the layer cannot be left out by itself.
     """
     if hasattr(model, "named_modules"):
         for name in names:
             model = _drop_module(model, name)
         return model
     if hasattr(model, "layers") and hasattr(model, "get_config"):
-        return _drop_keras(model, list(names))
+        from . import _keras
+        return _keras.drop(model, list(names))
     raise ConfigError(f"layers of a {type(model).__name__} cannot be left out by themselves: give the model generator "
                       "an argument `ablated`, and leave out there what it lists")
 
@@ -113,14 +115,6 @@ def _drop_module(model: Any, name: str) -> Any:
     else:
         setattr(parent, last, nn.Identity())
     return model
-
-
-def _drop_keras(model: Any, names: List[str]) -> Any:
-    known = [layer.name for layer in model.layers]
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"the model has no layer '{name}'; it has: {', '.join(known)}")
-    return type(model)([type(layer).from_config(layer.get_config()) for layer in model.layers if layer.name not in names])
 
 
 def names_of(ablated: Sequence[str], *kinds: str) -> List[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, Optional
 
-from ._trial import Reporter, report
+from ._trial import Reporter, current_trial, report
 from .errors import ConfigError, UnsupportedError
 
 
@@ -26,6 +26,9 @@ def _first(*names: str) -> Any:
 
 
 def _tell(reporter: Optional[Reporter], value: Any, step: Optional[int]) -> None:
+    trial = current_trial()
+    if trial is not None and trial._gang is not None:
+        trial._gang.agree()
     if reporter is not None:
         reporter.broadcast(float(value), step)
     else:
