@@ -254,12 +254,18 @@ static struct weighed weigh_number(double reach, const double *column, double he
 {
     double values[LANES] = {0}, slopes[LANES] = {0};
     struct weighed sum = {0};
-    for (size_t i = 0; i < n; i += LANES) {
-        for (size_t lane = 0; lane < LANES && i + lane < n; lane++) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
             double r = reach * fabs(column[i + lane] - here);
             values[lane] += m[i + lane] * bump(r);
             slopes[lane] += m[i + lane] * bump_slope(r) * (r * r);
         }
+    }
+    for (; i < n; i++) {
+        double r = reach * fabs(column[i] - here);
+        sum.value += m[i] * bump(r);
+        sum.slope += m[i] * bump_slope(r) * (r * r);
     }
     for (size_t lane = 0; lane < LANES; lane++) {
         sum.value += values[lane];
@@ -289,20 +295,33 @@ void gp_main_effects_weigh(double *value, double *slopes, const struct gp_metric
     }
 }
 
-/* sum_i m_i w'(r_i) / r_i (here - column_i), with r_i of one feature or, with `second`, of a pair. */
-static double pull(double reach, const double *column, double here, const double *second, double there,
-                   size_t n, const double *m)
+/* sum_i m_i w'(r_i) / r_i (here - column_i), with r_i of one feature. */
+static double pull(double reach, const double *column, double here, size_t n, const double *m)
 {
     double sums[LANES] = {0}, sum = 0;
-    for (size_t i = 0; i < n; i += LANES) {
-        for (size_t lane = 0; lane < LANES && i + lane < n; lane++) {
-            double off = column[i + lane] - here, other = second ? second[i + lane] - there : 0;
-            double r = reach * sqrt(off * off + other * other);
-            sums[lane] += m[i + lane] * bump_slope(r) * off;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            double off = column[i + lane] - here;
+            sums[lane] += m[i + lane] * bump_slope(reach * fabs(off)) * off;
         }
     }
+    for (; i < n; i++)
+        sum += m[i] * bump_slope(reach * fabs(column[i] - here)) * (column[i] - here);
     for (size_t lane = 0; lane < LANES; lane++)
         sum += sums[lane];
+    return sum;
+}
+
+/* The same, with r_i of a pair, of which the other one is `second`. */
+static double pull_pair(double reach, const double *column, double here, const double *second, double there,
+                        size_t n, const double *m)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double off = column[i] - here, other = second[i] - there;
+        sum += m[i] * bump_slope(reach * sqrt(off * off + other * other)) * off;
+    }
     return sum;
 }
 
@@ -316,11 +335,11 @@ void gp_main_effects_gradient(double *gradient, const struct gp_metric *metric, 
         if (features->list[f].is_categorical) {
             gradient[f] = 0;
         } else if (is_pair(features, f)) {
-            gradient[f] = scale * pull(reach, column, z[f], second, z[f + 1], n, m);
-            gradient[f + 1] = scale * pull(reach, second, z[f + 1], column, z[f], n, m);
+            gradient[f] = scale * pull_pair(reach, column, z[f], second, z[f + 1], n, m);
+            gradient[f + 1] = scale * pull_pair(reach, second, z[f + 1], column, z[f], n, m);
             f++;
         } else {
-            gradient[f] = scale * pull(reach, column, z[f], NULL, 0, n, m);
+            gradient[f] = scale * pull(reach, column, z[f], n, m);
         }
     }
 }
