@@ -43,8 +43,8 @@ def to_yaml(value: Any) -> str:
 def _space(parameters: Any) -> Mapping[str, Any]:
     for name, parameter in _check.mapping(parameters, "parameters").items():
         if not isinstance(parameter, Mapping):
-            raise ConfigError(f"parameter '{name}' is {_check.short(parameter)}: it must be what prova.double, prova.int, prova.discrete, "
-                              "prova.categorical or prova.constant makes, or a dict as in a sweep file")
+            raise ConfigError(f"parameter '{name}' is {_check.short(parameter)}: it must be what prova.double, prova.int, "
+                              "prova.discrete, prova.categorical or prova.constant makes, or a dict as in a sweep file")
     return dict(parameters)
 
 

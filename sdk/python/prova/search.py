@@ -190,7 +190,8 @@ class Search:
 
     def __repr__(self) -> str:
         n, best = _lib.prova_search_count(self._pointer), self.best_value
-        return f"<prova search: {n} point{'' if n == 1 else 's'}" + (">" if best is None else f", best {best:.6g} with {self.best}>")
+        words = "" if best is None else f", best {best:.6g} with {self.best}"
+        return f"<prova search: {n} point{'' if n == 1 else 's'}{words}>"
 
     def __del__(self) -> None:
         pointer, self._pointer = getattr(self, "_pointer", None), None
