@@ -1,20 +1,85 @@
-"""The examples of the docstrings."""
+"""The docstrings: nothing public is without one, they name every argument and what is raised, and their examples run."""
 
 import doctest
 import importlib
+import inspect
+import os
 import pkgutil
+import re
+import shutil
+import tempfile
 import unittest
 
 import prova
 
-# The program of a worker, and what imports a framework.
+# The program of a worker, and what imports a framework: without doctests.
 LEFT_OUT = {"prova." + name for name in ("_worker", "_torch", "_tensorflow", "_keras")}
+# What users import from, beside `prova` itself.
+MODULES = ("ablation", "callbacks", "earlystop", "errors", "experiment", "optimizer", "plots", "space", "tensorboard")
+# They need a framework or matplotlib; test_experiment, test_torch and the notebooks run them.
+NEED_MORE = ("callbacks", "plots")
+# What users do not make: their arguments are for the module that does.
+MADE_BY_US = ("Connection", "Experiment", "Reporter", "Result", "Trial")
 
 
-def load_tests(_loader, tests, _pattern):
+def public():
+    """Everything public: its name, itself and its docstring."""
+    found = {name: getattr(prova, name) for name in prova.__all__}
+    for module in map(prova.__getattr__, MODULES):
+        found.update({f"{module.__name__}.{name}": value for name, value in vars(module).items()
+                      if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__})
+    return [(name.rpartition(".")[2], value, inspect.getdoc(value) or "") for name, value in found.items()
+            if inspect.isclass(value) or inspect.isfunction(value)]
+
+
+class Docstrings(unittest.TestCase):
+    def test_nothing_is_without_one(self):
+        for name, value, words in public():
+            with self.subTest(name):
+                self.assertTrue(words)
+                for part, method in vars(value).items() if inspect.isclass(value) else ():
+                    if not part.startswith("_") and (inspect.isfunction(method) or isinstance(method, property)):
+                        self.assertTrue(inspect.getdoc(getattr(value, part)), part)
+
+    def test_every_argument_is_named_and_typed(self):
+        for name, value, words in public():
+            is_class = inspect.isclass(value)
+            function = value.__init__ if is_class else value
+            if is_class and (name in MADE_BY_US or issubclass(value, BaseException) or function is object.__init__):
+                continue
+            with self.subTest(name):
+                for argument in list(inspect.signature(function).parameters.values())[is_class:]:
+                    self.assertRegex(words, rf"\b{argument.name}\b")
+                    self.assertIsNot(argument.annotation, argument.empty, argument.name)
+
+    def test_what_is_raised_is_said(self):
+        for name, value, words in public():
+            source = inspect.getsource(value)
+            if re.search(r"^\s+raise \w*Error|_check\.", source, re.M):
+                with self.subTest(name):
+                    self.assertIn("Raises:", words if inspect.isfunction(value) else source)
+
+    def test_there_is_an_example(self):
+        for name, value, words in public():
+            if value.__module__.rpartition(".")[2] not in NEED_MORE:
+                with self.subTest(name):
+                    self.assertIn(">>> ", words)
+
+
+def load_tests(loader, tests, _pattern):
+    before, folder = os.getcwd(), []
+
+    def enter(_test):
+        folder.append(tempfile.mkdtemp(prefix="prova-py-doc-"))
+        os.chdir(folder[-1])
+
+    def leave(_test):
+        os.chdir(before)
+        shutil.rmtree(folder.pop())
+
     for module in pkgutil.iter_modules(prova.__path__, "prova."):
         if module.name not in LEFT_OUT:
-            tests.addTests(doctest.DocTestSuite(importlib.import_module(module.name),
+            tests.addTests(doctest.DocTestSuite(importlib.import_module(module.name), setUp=enter, tearDown=leave,
                                                 optionflags=doctest.IGNORE_EXCEPTION_DETAIL))
     return tests
 

@@ -39,6 +39,12 @@ class Trial:
             and PyTorch are seeded with it before the function is called.
         rank: This process's place among those that run the trial together, from 0.
         world: How many they are: 1 but in a distributed trial.
+
+    >>> import prova
+    >>> result = prova.lagom(lambda trial: trial.number * trial.params["x"], name="numbered", trials=1, progress=False,
+    ...                      parameters={"x": prova.constant(2)})
+    >>> result.best_value
+    2.0
     """
 
     def __init__(self, handle: int) -> None:
@@ -134,7 +140,16 @@ class Trial:
 
 
 class Reporter:
-    """What a training function gets as its argument `reporter`; Maggy's interface."""
+    """What a training function gets as its argument `reporter`; Maggy's interface. Never made by users.
+
+    >>> import prova
+    >>> def train(x, reporter):
+    ...     for epoch in range(3):
+    ...         reporter.broadcast(x / (epoch + 1))
+    >>> result = prova.lagom(train, name="told", parameters={"x": prova.double(0, 1)}, trials=1, progress=False)
+    >>> result.trials[0].curve()[0]
+    [0, 1, 2]
+    """
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial

@@ -88,6 +88,10 @@ def drop_layers(model: Any, names: Sequence[str]) -> Any:
 
     Raises:
         ConfigError: the model has no such layer, or is of neither kind, or the layer cannot be left out by itself.
+
+    >>> drop_layers([], ["hidden2"])
+    Traceback (most recent call last):
+    prova.errors.ConfigError: layers of a list cannot be left out by themselves: give the model generator an argument ...
     """
     if hasattr(model, "named_modules"):
         for name in names:
@@ -119,6 +123,13 @@ def _drop_module(model: Any, name: str) -> Any:
 
 def names_of(ablated: Sequence[str], *kinds: str) -> List[str]:
     """The names of some kinds among what a trial leaves out.
+
+    Args:
+        ablated: What it leaves out, as a generator's argument `ablated` and `Trial.ablated_list` have it.
+        *kinds: "feature", "layer", "module", ...
+
+    Raises:
+        ConfigError: it is no list of texts.
 
     >>> names_of(["feature:age", "layer:conv2", "group:g"], "layer", "module")
     ['conv2']
@@ -161,7 +172,14 @@ class _Names:
 
 
 class Features(_Names):
-    """Features to be left out, each alone."""
+    """Features to be left out, each alone.
+
+    >>> features = AblationStudy().features
+    >>> features.include("age", ["income", "sex"])
+    >>> features.exclude("sex")
+    >>> features.names
+    ['age', 'income']
+    """
 
     def __init__(self) -> None:
         super().__init__("feature")
@@ -173,7 +191,17 @@ class Features(_Names):
 
 
 class Layers(_Names):
-    """Layers to be left out, each alone or in groups."""
+    """Layers to be left out, each alone or in groups.
+
+    Raises:
+        ConfigError: by its methods: a name is no text, or a group has less than two.
+
+    >>> layers = AblationStudy().model.layers
+    >>> layers.include("conv1")
+    >>> layers.include_groups(["conv1", "conv2"], prefix="dense")
+    >>> layers.groups, layers.prefixes
+    ([('conv1', 'conv2')], ['dense'])
+    """
 
     def __init__(self) -> None:
         super().__init__("layer")
@@ -213,7 +241,17 @@ class Layers(_Names):
 
 
 class Model:
-    """The model of a study."""
+    """The model of a study.
+
+    Raises:
+        ConfigError: by `add_custom_model_generator`: the identifier is no text.
+
+    >>> model = AblationStudy().model
+    >>> model.set_base_model_generator(lambda: ["conv1", "conv2"])
+    >>> model.add_custom_model_generator(lambda: ["other"], "another one")
+    >>> model.base_model_generator()
+    ['conv1', 'conv2']
+    """
 
     def __init__(self) -> None:
         self.layers = Layers()
@@ -237,6 +275,11 @@ class AblationStudy:
         training_dataset_version: Likewise.
         label_name: Likewise.
         dataset_generator: What makes the dataset.
+
+    >>> study = AblationStudy()
+    >>> study.features.include("age", "income")
+    >>> study.to_section()
+    {'features': ['age', 'income'], 'sets': [['feature:age'], ['feature:income']]}
     """
 
     def __init__(self, training_dataset_name: Optional[str] = None, training_dataset_version: Optional[int] = None,
@@ -323,7 +366,18 @@ class ModelClass:
 
 
 class StudyModel:
-    """The model generator of a study: the base model, or the custom one of the trial's variant."""
+    """The model generator of a study: the base model, or the custom one of the trial's variant.
+
+    Args:
+        base: What makes the whole model; None: the study has none.
+        custom: What makes other ones, and their names.
+
+    Raises:
+        ConfigError: by `choose`: the base model is wanted, and there is none.
+
+    >>> StudyModel(lambda: "whole", [(lambda: "small", "tiny")]).choose(["variant:tiny"])()
+    'small'
+    """
 
     def __init__(self, base: Optional[Generator], custom: Sequence[Tuple[Generator, str]]) -> None:
         self.base = base

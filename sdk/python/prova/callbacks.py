@@ -42,7 +42,16 @@ def _pick(values: Any, metric: str) -> Any:
 
 
 def KerasEpochEnd(reporter: Optional[Reporter] = None, metric: str = "val_loss") -> Any:  # noqa: N802
-    """A Keras callback that reports `metric` at the end of each epoch, at the epoch's number."""
+    """A Keras callback that reports `metric` at the end of each epoch, at the epoch's number.
+
+    Args:
+        reporter: The training function's; None: that of the running trial.
+        metric: Its name among what the framework gives.
+
+    Raises:
+        UnsupportedError: the framework is not installed.
+        ConfigError: when it is called: the framework gives no such metric.
+    """
     keras = _first("keras", "tensorflow.keras")
 
     class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
@@ -53,7 +62,16 @@ def KerasEpochEnd(reporter: Optional[Reporter] = None, metric: str = "val_loss")
 
 
 def KerasBatchEnd(reporter: Optional[Reporter] = None, metric: str = "loss") -> Any:  # noqa: N802
-    """A Keras callback that reports `metric` at the end of each batch, at steps that count batches."""
+    """A Keras callback that reports `metric` at the end of each batch, at steps that count batches.
+
+    Args:
+        reporter: The training function's; None: that of the running trial.
+        metric: Its name among what the framework gives.
+
+    Raises:
+        UnsupportedError: the framework is not installed.
+        ConfigError: when it is called: the framework gives no such metric.
+    """
     keras = _first("keras", "tensorflow.keras")
 
     class BatchEnd(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
@@ -64,7 +82,16 @@ def KerasBatchEnd(reporter: Optional[Reporter] = None, metric: str = "loss") -> 
 
 
 def LightningReport(metric: str = "val_loss", reporter: Optional[Reporter] = None) -> Any:  # noqa: N802
-    """A callback of PyTorch Lightning that reports a logged `metric` after each validation, at the epoch's number."""
+    """A callback of PyTorch Lightning that reports a logged `metric` after each validation, at the epoch's number.
+
+    Args:
+        reporter: The training function's; None: that of the running trial.
+        metric: Its name among what the framework gives.
+
+    Raises:
+        UnsupportedError: the framework is not installed.
+        ConfigError: when it is called: the framework gives no such metric.
+    """
     lightning = _first("lightning.pytorch", "pytorch_lightning")
 
     class Report(lightning.Callback):  # type: ignore[misc, name-defined]
@@ -76,7 +103,16 @@ def LightningReport(metric: str = "val_loss", reporter: Optional[Reporter] = Non
 
 
 def TransformersReport(metric: str = "eval_loss", reporter: Optional[Reporter] = None) -> Any:  # noqa: N802
-    """A callback of transformers' Trainer that reports `metric` of each evaluation, at the global step."""
+    """A callback of transformers' Trainer that reports `metric` of each evaluation, at the global step.
+
+    Args:
+        reporter: The training function's; None: that of the running trial.
+        metric: Its name among what the framework gives.
+
+    Raises:
+        UnsupportedError: the framework is not installed.
+        ConfigError: when it is called: the framework gives no such metric.
+    """
     transformers = _first("transformers")
 
     class Report(transformers.TrainerCallback):  # type: ignore[misc, name-defined]

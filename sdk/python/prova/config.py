@@ -304,7 +304,22 @@ class MaggyConfig:
 
 
 class BaseConfig(MaggyConfig):
-    """One run of the training function: Maggy's `BaseConfig`."""
+    """One run of the training function: Maggy's class of that name.
+
+    Args:
+        name: Of the experiment.
+        hb_interval: Accepted, not needed.
+        description: Kept with it.
+        hparams: Parameters of the run.
+        model: What the training function asks for as `model`.
+        dataset: What it asks for as `dataset`.
+
+    Raises:
+        ConfigError: hparams is no dict, or the name no text.
+
+    >>> BaseConfig(hparams={"lr": 0.1}).to_config().context
+    'single'
+    """
 
     def __init__(self, name: str = "base", hb_interval: float = 1, description: str = "", *,
                  hparams: Optional[Mapping[str, Any]] = None, model: Any = None, dataset: Any = None) -> None:
@@ -367,6 +382,13 @@ class HyperparameterOptConfig(MaggyConfig):
         workers: How many trials run at one time.
         train_set: With `test_set`, a dataset in two parts.
         test_set: Its other part.
+
+    Raises:
+        ConfigError: an argument makes no sense. The rest is looked at by `lagom`.
+
+    >>> from prova import Searchspace
+    >>> HyperparameterOptConfig(15, "randomsearch", Searchspace(x=("DOUBLE", [0, 1]))).to_config().trials
+    15
     """
 
     def __init__(self, num_trials: int, optimizer: Any, searchspace: Any, optimization_key: str = "metric",
@@ -427,6 +449,12 @@ class DistributedConfig(MaggyConfig):
         direction: "max" or "min".
         train_set: With `test_set`, a dataset in two parts.
         test_set: Its other part.
+
+    Raises:
+        ConfigError: an argument makes no sense. The rest is looked at by `lagom`.
+
+    >>> DistributedConfig(workers=4).to_config().settings
+    {'distributed': {'workers': 4, 'runtime': 'env'}}
     """
 
     _RUNTIME = "env"
@@ -453,8 +481,28 @@ class DistributedConfig(MaggyConfig):
 
 
 class TorchDistributedConfig(DistributedConfig):
-    """Distributed training with PyTorch: Maggy's class of that name. Arguments as there, and those of
-    `DistributedConfig` by name. `mixed_precision`, `zero_lvl` and `deepspeed_config` are not supported."""
+    """Distributed training with PyTorch: Maggy's class of that name.
+
+    Args:
+        module: What makes the model, a class or function.
+        dataset: What makes the dataset.
+        hparams: Parameters of the run.
+        backend: "torch"; there is no other.
+        mixed_precision: False: it is the training function's own choice.
+        zero_lvl: 0, likewise.
+        deepspeed_config: None, likewise.
+        name: Of the experiment.
+        hb_interval: Accepted, not needed.
+        description: Kept with it.
+        workers: On how many it runs.
+        **options: Other arguments of `DistributedConfig`.
+
+    Raises:
+        ConfigError: an argument makes no sense. The rest is looked at by `lagom`.
+
+    >>> TorchDistributedConfig(workers=2).to_config().context
+    'distributed'
+    """
 
     def __init__(self, module: Any = None, dataset: Any = None, hparams: Optional[Mapping[str, Any]] = None,
                  backend: str = "torch", mixed_precision: bool = False, zero_lvl: int = 0,
@@ -469,8 +517,26 @@ class TorchDistributedConfig(DistributedConfig):
 
 
 class TfDistributedConfig(DistributedConfig):
-    """Distributed training with TensorFlow: Maggy's class of that name. Arguments as there, and those of
-    `DistributedConfig` by name."""
+    """Distributed training with TensorFlow: Maggy's class of that name.
+
+    Args:
+        model: A class, which is handed to the training function, or a function that makes the model.
+        dataset: What makes the dataset.
+        process_data: Called with the dataset, returns the one that is used.
+        mixed_precision: False: it is the training function's own choice.
+        name: Of the experiment.
+        hb_interval: Accepted, not needed.
+        description: Kept with it.
+        hparams: Parameters of the run.
+        workers: On how many it runs.
+        **options: Other arguments of `DistributedConfig`.
+
+    Raises:
+        ConfigError: an argument makes no sense. The rest is looked at by `lagom`.
+
+    >>> TfDistributedConfig(workers=2).runtime
+    'tensorflow'
+    """
 
     _RUNTIME = "tensorflow"
 
@@ -508,6 +574,12 @@ class AblationConfig(MaggyConfig):
         repeats: How often each variant is run, with another seed.
         hparams: Parameters of all trials.
         workers: How many trials run at one time.
+
+    Raises:
+        ConfigError: an argument makes no sense. The rest is looked at by `lagom`.
+
+    >>> AblationConfig({"features": ["age"]}, repeats=5).to_config().settings
+    {'ablation': {'features': ['age'], 'repeats': 5}}
     """
 
     def __init__(self, ablation_study: Any, ablator: str = "loco", direction: str = "max", name: str = "ablationStudy",

@@ -30,7 +30,14 @@ def _state(about: Document) -> str:
 
 
 class Experiment:
-    """One experiment of a database or driver. Every property is read when it is asked for."""
+    """One experiment of a database or driver, as `Connection.experiment` finds it. Every property is read when it is asked for.
+
+    >>> import prova
+    >>> result = prova.lagom(lambda x: x, name="found", parameters={"x": prova.double(0, 1)}, trials=3, progress=False)
+    >>> experiment = prova.connect().experiment("found")
+    >>> experiment.state, len(experiment.trials), experiment.best.value == result.best_value
+    ('completed', 3, True)
+    """
 
     def __init__(self, connection: "Connection", identity: str) -> None:
         self._connection = connection
@@ -135,7 +142,13 @@ class Experiment:
 
 
 class Connection:
-    """A database or a running driver. Made by `prova.connect`."""
+    """A database or a running driver. Made by `prova.connect`.
+
+    >>> import prova
+    >>> result = prova.lagom(lambda x: x, name="listed", parameters={"x": prova.double(0, 1)}, trials=3, progress=False)
+    >>> prova.connect().experiments()[0].name
+    'listed'
+    """
 
     def __init__(self, place: List[str]) -> None:
         self._place = place

@@ -16,6 +16,13 @@ class Optimizer:
 
     Attributes:
         plan: The `search` and `schedule` of a `prova.Config`.
+
+    Args:
+        search: Its name.
+        schedule: A dict of its name and options; None: every trial runs to its end.
+
+    >>> Optimizer("sobol").plan
+    {'search': 'sobol'}
     """
 
     def __init__(self, search: str, schedule: Optional[Dict[str, Any]] = None) -> None:

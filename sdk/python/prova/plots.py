@@ -56,6 +56,9 @@ def best_so_far(result: Result, axes: Any = None) -> Any:
 
     Returns:
         The axes.
+
+    Raises:
+        ConfigError: no trial has a value.
     """
     trials = _with_value(result)
     axes = _axes(axes)
@@ -73,8 +76,19 @@ def best_so_far(result: Result, axes: Any = None) -> Any:
 
 
 def learning_curves(result: Result, metric: Optional[str] = None, axes: Any = None) -> Any:
-    """The reports of every trial over their steps, the best trial's in colour. Arguments as of `best_so_far`, and
-    `metric`: another metric than the objective."""
+    """The reports of every trial over their steps, the best trial's in colour.
+
+    Args:
+        result: A result.
+        metric: Name of another metric than the objective.
+        axes: Matplotlib axes to draw on; new ones without.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ConfigError: no trial has reported it.
+    """
     curves = [(trial, *trial.curve(metric or result.metric)) for trial in _trials(result)]
     known = sorted({r["metric"] for trial in _trials(result) for r in trial.reports})
     if not any(steps for _, steps, _ in curves):
@@ -149,7 +163,18 @@ def _mix(good: float) -> Tuple[float, ...]:
 
 def parallel_coordinates(result: Result, axes: Any = None) -> Any:
     """One line a trial through its parameters and its objective: the better, the bluer, and the best one orange. A line
-    passes below the axis of a parameter that was not active."""
+    passes below the axis of a parameter that was not active.
+
+    Args:
+        result: A result.
+        axes: Matplotlib axes to draw on; new ones without.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ConfigError: no trial has a value.
+    """
     trials = _with_value(result)
     names = _names(result, trials)
     axes = _axes(axes, width=1.5 * (len(names) + 1.5))
@@ -255,7 +280,14 @@ def _effect(axes: Any, result: Result, name: str, trials: Sequence[TrialRecord])
 
 def component_effects(result: Result, axes: Any = None) -> Any:
     """What leaving out each component of an ablation study does to the objective, with its confidence interval, the most
-    important on top; what is shown to matter in blue, what is not in grey. Arguments as of `best_so_far`.
+    important on top; what is shown to matter in blue, what is not in grey.
+
+    Args:
+        result: A result.
+        axes: Matplotlib axes to draw on; new ones without.
+
+    Returns:
+        The axes.
 
     Raises:
         ConfigError: it is no ablation study, or compares nothing.

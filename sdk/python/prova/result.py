@@ -36,6 +36,9 @@ class TrialRecord:
         variant: In an ablation study, what it leaves out; None: it is the base, or there is no study.
         repeat: In an ablation study, which repeat of the variant it is, from 1.
         reports: Its reports, `{"step": ..., "metric": ..., "value": ...}`, where they were asked for.
+
+    >>> TrialRecord(number=1, state="COMPLETED", value=0.5, params={"x": 0.5}).curve()
+    ([], [])
     """
 
     number: int
@@ -129,6 +132,14 @@ class Result(Mapping[str, Any]):
         seconds: How long it took.
         metric: Name of the objective.
         goal: "minimize" or "maximize".
+
+    Raises:
+        KeyError: as of any mapping, for a key that is none of Maggy's.
+
+    >>> import prova
+    >>> result = prova.lagom(lambda x: x, name="kept", parameters={"x": prova.double(0, 1)}, trials=3, progress=False)
+    >>> result.state, result["num_trials"], result.best_params == result.get("best_hp")
+    ('completed', 3, True)
     """
 
     def __init__(self, values: Mapping[str, Any], source: Source) -> None:

@@ -60,6 +60,9 @@ def double(low: float, high: float, *, log: bool = False, step: Optional[float] 
     Returns:
         The parameter, as in a sweep file.
 
+    Raises:
+        ConfigError: an argument is of a wrong type. The range is looked at when the space is used.
+
     >>> double(1e-4, 1, log=True)
     {'type': 'double', 'min': 0.0001, 'max': 1.0, 'scale': 'log'}
     """
@@ -68,7 +71,21 @@ def double(low: float, high: float, *, log: bool = False, step: Optional[float] 
 
 def int(low: builtins.int, high: builtins.int, *, log: bool = False, step: Optional[builtins.int] = None,
         default: Optional[builtins.int] = None, when: Optional[When] = None) -> Parameter:
-    """A whole number from `low` to `high`, both included. Arguments as of `double`.
+    """A whole number from `low` to `high`, both included.
+
+    Args:
+        low: Lower end. Above 0 where `log` is set.
+        high: Upper end.
+        log: Search on a logarithmic scale.
+        step: Only `low`, `low + step`, ... are tried.
+        default: Tried first.
+        when: Active only while other parameters have these values, e.g. `{"solver": ["sgd"]}`.
+
+    Returns:
+        The parameter, as in a sweep file.
+
+    Raises:
+        ConfigError: an argument is of a wrong type. The range is looked at when the space is used.
 
     >>> int(1, 8)
     {'type': 'int', 'min': 1, 'max': 8}
@@ -79,6 +96,18 @@ def int(low: builtins.int, high: builtins.int, *, log: bool = False, step: Optio
 def discrete(values: Sequence[float], *, log: bool = False, default: Optional[float] = None,
              when: Optional[When] = None) -> Parameter:
     """One of some numbers, whose order and distances matter.
+
+    Args:
+        values: The numbers, at least one.
+        log: Their distances are those of their logarithms.
+        default: Tried first.
+        when: Active only while other parameters have these values, e.g. `{"solver": ["sgd"]}`.
+
+    Returns:
+        The parameter, as in a sweep file.
+
+    Raises:
+        ConfigError: an argument is of a wrong type.
 
     >>> discrete([16, 32, 64])
     {'type': 'discrete', 'values': [16, 32, 64]}
@@ -93,6 +122,17 @@ def categorical(values: Sequence[Value], *, default: Optional[Value] = None,
                 when: Optional[When] = None) -> Parameter:
     """One of some values, between which there is no order.
 
+    Args:
+        values: Texts, numbers or truth values, at least one.
+        default: Tried first.
+        when: Active only while other parameters have these values, e.g. `{"solver": ["sgd"]}`.
+
+    Returns:
+        The parameter, as in a sweep file.
+
+    Raises:
+        ConfigError: an argument is of a wrong type.
+
     >>> categorical(["relu", "tanh"], default="relu")
     {'type': 'categorical', 'values': ['relu', 'tanh'], 'default': 'relu'}
     """
@@ -101,6 +141,12 @@ def categorical(values: Sequence[Value], *, default: Optional[Value] = None,
 
 def constant(value: Value) -> Parameter:
     """The same in every trial.
+
+    Args:
+        value: A text, number or truth value.
+
+    Returns:
+        The parameter, as in a sweep file.
 
     >>> constant(40)
     {'value': 40}
