@@ -1,3 +1,5 @@
+import glob
+import os
 import subprocess
 import sys
 import unittest
@@ -64,6 +66,17 @@ class Configurations(unittest.TestCase):
         self.assertEqual((sweep["name"], sweep["limits"]["trials"], sweep["limits"]["failures"]), ("d", 7, 3))
         self.assertEqual((sweep["metric"]["name"], sweep["metric"]["goal"]), ("acc", "maximize"))
         self.assertEqual(sweep["search"]["name"], "sobol")
+
+    def test_a_sweep_file_is_the_same_as_an_object(self):
+        examples = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
+        files = glob.glob(os.path.join(examples, "**", "*.yaml"), recursive=True)
+        self.assertGreater(len(files), 4)
+        for file in files:
+            with self.subTest(os.path.basename(file)):
+                sweep = Handle(Config(sweep=file)).sweep()
+                config = from_mapping(sweep)
+                self.assertEqual(Handle(config).sweep(), sweep)
+                self.assertEqual(Handle(from_mapping(config.to_document())).sweep(), sweep)
 
     def test_a_misspelt_option_is_named_with_the_one_that_was_meant(self):
         with self.assertRaisesRegex(errors.ConfigError, "'serch'; did you mean 'search'"):
