@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import sys
 import textwrap
 
 from prova import errors, experiment
@@ -102,6 +103,34 @@ class Scripts(InFolder):
         self.assertEqual(max(len(trial.curve()[0]) for trial in names["named"].trials), 4)
         self.assertEqual(names["ruled"]["num_trials"], 3)
 
+    # A stand-in for Keras, of what leaving out a layer needs.
+    KERAS = """
+        class Layer:
+            weights = []
+
+            def __init__(self, name):
+                self.name = name
+
+            def get_config(self):
+                return {'name': self.name}
+
+            def get_weights(self):
+                return []
+
+            @classmethod
+            def from_config(cls, config):
+                return cls(**config)
+
+        class Sequential:
+            built = compiled = False
+
+            def __init__(self, layers=(), name=None):
+                self.layers, self.name = list(layers), name
+
+            def get_config(self):
+                return {}
+        """
+
     ABLATION = """
         from maggy.ablation import AblationStudy
         ablation_study = AblationStudy('titanic_train_dataset', training_dataset_version=1, label_name='survived')
@@ -109,26 +138,7 @@ class Scripts(InFolder):
         def make_data(epochs=1, batch_size=1):
             return {'age': epochs, 'fare': batch_size, 'sex': 3}
 
-        class Layer:
-            def __init__(self, name):
-                self.name = name
-
-            def get_config(self):
-                return {'name': self.name}
-
-            @classmethod
-            def from_config(cls, config):
-                return cls(**config)
-
-        class Sequential:
-            def __init__(self, layers=()):
-                self.layers = list(layers)
-
-            def get_config(self):
-                return {}
-
-            def __call__(self, inputs):
-                return inputs
+        from keras import Layer, Sequential
 
         def base_model_generator():
             return Sequential([Layer('first'), Layer('my_two'), Layer('my_three'), Layer('my_four')])
@@ -151,6 +161,13 @@ class Scripts(InFolder):
         """
 
     def test_an_ablation_study(self):
+        with open("keras.py", "w") as file:
+            file.write(textwrap.dedent(self.KERAS))
+        sys.path.insert(0, self.folder)
+        before = sys.modules.pop("keras", None)
+        self.addCleanup(sys.modules.update, {"keras": before} if before else {})
+        self.addCleanup(sys.modules.pop, "keras", None)
+        self.addCleanup(sys.path.remove, self.folder)
         for call in ("""
                 from maggy import experiment
                 from maggy.experiment_config import AblationConfig

@@ -98,7 +98,11 @@ def drop_layers(model: Any, names: Sequence[str]) -> Any:
             model = _drop_module(model, name)
         return model
     if hasattr(model, "layers") and hasattr(model, "get_config"):
-        from . import _keras
+        try:
+            from . import _keras
+        except ImportError as error:
+            raise ConfigError(f"leaving layers out of a {type(model).__name__} needs Keras: {error}. Or give the model "
+                              "generator an argument `ablated`, and leave out there what it lists") from error
         return _keras.drop(model, list(names))
     raise ConfigError(f"layers of a {type(model).__name__} cannot be left out by themselves: give the model generator "
                       "an argument `ablated`, and leave out there what it lists")
