@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # run.sh EXAMPLE SOURCES PROVA PROGRAMS: runs one example with a small budget in a folder of its own.
 set -eu
 example=$1 sources=$2 prova=$3 programs=$4
@@ -40,8 +40,8 @@ digits_contexts) # one object file, to the bit: a study, a search, a single run 
     cp "$programs/libdigits.so" .
     chmod a-w libdigits.so
     sha256sum libdigits.so >object
-    here="--set train.directory=$folder --set parameters.epochs.value=2"
-    sweep "$sources/digits/ablation.yaml" null $here --set ablation.repeats=2
+    here=(--set train.directory="$folder" --set parameters.epochs.value=2)
+    sweep "$sources/digits/ablation.yaml" null "${here[@]}" --set ablation.repeats=2
     has '"COMPLETED":28' out
     has '"rank":1,"component":"group:top"' out
     [ "$(grep -o '"state":"compared"' out | wc -l)" -eq 13 ] || die "expected 13 components: $(cat out)"
@@ -51,15 +51,15 @@ digits_contexts) # one object file, to the bit: a study, a search, a single run 
     "$prova" export digits-ablation --reports >reports
     losses=$(awk -F, '$1 <= 14 && $3 == 1 && $4 == "val_loss" { print $5 }' reports | sort -u | wc -l)
     [ "$losses" -eq 14 ] || die "expected 14 different losses: $(cat reports)"
-    sweep "$sources/digits/ablation.yaml" 3 $here --set context=optimization
+    sweep "$sources/digits/ablation.yaml" 3 "${here[@]}" --set context=optimization
     has '"COMPLETED":3' out
-    sweep "$sources/digits/ablation.yaml" 3 $here --set context=single
+    sweep "$sources/digits/ablation.yaml" 3 "${here[@]}" --set context=single
     has '"COMPLETED":1' out
     world=1 runtime=env # without MPI a training on one
     if command -v mpirun >/dev/null && [ -e "$(dirname "$prova")/libprova_mpi.so" ]; then
         world=2 runtime=mpi
     fi
-    sweep "$sources/digits/ablation.yaml" 3 $here --set context=distributed --set workers=2 \
+    sweep "$sources/digits/ablation.yaml" 3 "${here[@]}" --set context=distributed --set workers=2 \
         --set "distributed={workers: $world, runtime: $runtime}"
     has '"COMPLETED":1' out
     sha256sum --check --quiet object || die "the library has changed"
