@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { PAGE_ITEMS = 64 };
+#define MAX_PAGES (UINT64_C(1) << 32) /* no experiment has 2^38 trials: whoever names one is wrong */
 
 struct trial_page {
     size_t n;         /* items that are there: their number is not 0 */
@@ -52,7 +53,7 @@ static int reach(struct trial_table *table, uint64_t trial)
     uint64_t index = (trial - 1) / PAGE_ITEMS;
     if (index < table->n_pages)
         return 0;
-    if (index >= SIZE_MAX / (2 * sizeof(struct trial_page *)))
+    if (index >= MAX_PAGES)
         return -1;
     size_t n = 2 * (size_t)index + 8;
     struct trial_page **pages = realloc(table->pages, n * sizeof(struct trial_page *));

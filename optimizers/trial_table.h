@@ -20,8 +20,8 @@ void trial_table_init(struct trial_table *table, size_t item_size);
 void trial_table_fini(struct trial_table *table);
 /* NULL: none. Lends. */
 void *trial_table_find(const struct trial_table *table, uint64_t trial);
-/* A new item, zero but for its number; the trial has none yet. NULL: out of memory (nothing changes).
- * Lends. */
+/* A new item, zero but for its number; the trial has none yet. NULL: out of memory, or the
+ * number is beyond any experiment's (nothing changes). Lends. */
 void *trial_table_add(struct trial_table *table, uint64_t trial);
 void trial_table_remove(struct trial_table *table, uint64_t trial);
 /* The item with the lowest number above `trial`; NULL: none. Lends. */

@@ -69,7 +69,7 @@ START_TEST(numbers_that_were_never_there_are_not_found)
     ck_assert_ptr_null(trial_table_find(&table, UINT64_MAX));
     ck_assert_ptr_null(trial_table_next(&table, 64));
     ck_assert_ptr_null(trial_table_next(&table, UINT64_MAX));
-    ck_assert_ptr_null(trial_table_add(&table, UINT64_MAX)); /* no memory is that large */
+    ck_assert_ptr_null(trial_table_add(&table, UINT64_MAX)); /* no experiment is that large */
     ck_assert_ptr_nonnull(trial_table_find(&table, 64));
     trial_table_fini(&table);
 }
