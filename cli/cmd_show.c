@@ -112,6 +112,23 @@ static void write_reason(struct text *out, const json_t *document)
     free(source);
 }
 
+/* What decides on the trials: of a context without a search, the context. */
+static void write_plan(struct text *out, const json_t *spec)
+{
+    const char *context = json_text(json_object_get(spec, "context"), "name");
+    bool has_search = !*context || !strcmp(context, "optimization");
+    if (has_search) {
+        write_choice(out, spec, "search");
+        write_reason(out, spec);
+    } else {
+        write_choice(out, spec, "context");
+    }
+    if (has_search || !strcmp(context, "ablation")) {
+        write_choice(out, spec, "schedule");
+        write_choice(out, spec, "stopping");
+    }
+}
+
 static void write_failures(struct text *out, const json_t *document)
 {
     const json_t *failures = json_object_get(document, "failures"), *failure;
@@ -189,10 +206,7 @@ static void write_show(struct text *out, const json_t *document)
                 json_text(experiment, "metric"));
     write_trials(out, document);
     write_best(out, document);
-    write_choice(out, spec, "search");
-    write_reason(out, spec);
-    write_choice(out, spec, "schedule");
-    write_choice(out, spec, "stopping");
+    write_plan(out, spec);
     write_line(out, "command", json_text(experiment, "command_line"));
     write_line(out, "file", json_text(experiment, "file"));
     write_line(out, "directory", json_text(experiment, "directory"));

@@ -164,7 +164,13 @@ class Study(Case):
     def test_the_same_file_runs_in_every_context(self):
         self.prova("run", "sweep.yaml", "--set", "context=single")
         self.assertEqual(len(self.json("trials", "study")["trials"]), 1)
+        shown = self.prova("show", "study").stdout
+        self.assertRegex(shown, r"(?m)^context +single$")
+        self.assertNotRegex(shown, r"(?m)^(search|schedule|stopping) ")
         self.prova("run", "sweep.yaml", "--set", "context=optimization", "--set", "limits.trials=3")
+        shown = self.prova("show", "study").stdout
+        self.assertRegex(shown, r"(?m)^search +")
+        self.assertNotRegex(shown, r"(?m)^context ")
         trials = self.json("trials", "study")["trials"]
         self.assertEqual(len({t["params"]["drop"] for t in trials}), 3)
         self.assertNotIn("variant", trials[0])
