@@ -34,8 +34,15 @@
 enum {
     MAX_FIT_ROWS = 400, /* that hyperparameters are fitted to */
     MAX_PENDING = 100,  /* pending trials in the model: the newest */
-    N_INCUMBENTS = 8    /* around which the acquisition function is looked at */
+    N_INCUMBENTS = 8,   /* around which the acquisition function is looked at */
+    FAR_AIM_EVERY = 3   /* trials */
 };
+
+/* One trial in so many is to improve on the best by this much, in standard deviations of the transformed
+ * values (the xi of Jones 2001, "A taxonomy of global optimization methods based on response surfaces",
+ * section 5, and of Lizotte 2008): where the model is sure that only little is left to gain, around an
+ * optimum that may be a local one, that turn goes elsewhere. */
+#define FAR_AIM 0.3
 
 extern const struct search_type search_sobol;
 
@@ -277,7 +284,7 @@ static size_t find_incumbents(const double **units, struct gp *gp)
 
 /* The model's choice, with one thread of OpenBLAS: more of them cost more than they bring at these sizes, and
  * other parts of the program want theirs. */
-static int choose(bool *found, struct gp *gp, struct rng *rng)
+static int choose(bool *found, struct gp *gp, uint64_t trial, struct rng *rng)
 {
     const double *units[N_INCUMBENTS];
     int code = factorize(gp);
@@ -286,6 +293,8 @@ static int choose(bool *found, struct gp *gp, struct rng *rng)
     settle(gp);
     struct gp_incumbents incumbents = {.n = find_incumbents(units, gp), .units = units};
     add_pending(gp);
+    if (trial % FAR_AIM_EVERY == 0)
+        gp->optimum.best -= FAR_AIM;
     code = gp_optimum_find(gp->unit, found, &gp->optimum, &gp->posterior, &incumbents, rng);
     gp_posterior_forget_pending(&gp->posterior);
     return code;
@@ -304,7 +313,7 @@ static int gp_suggest(double *point, void *state, uint64_t trial, unsigned again
         openblas_set_num_threads(1);
         int code = reserve(gp);
         if (code == 0)
-            code = choose(&found, gp, &rng);
+            code = choose(&found, gp, trial, &rng);
         openblas_set_num_threads(n_threads);
         if (code < 0)
             return err_set(err, code, "out of memory");

@@ -627,6 +627,31 @@ START_TEST(it_learns_from_values_on_the_way)
 }
 END_TEST
 
+START_TEST(one_trial_in_three_leaves_an_optimum_that_is_known)
+{
+    struct space *space = test_space_named("one double");
+    struct plugin plugin = {0};
+    struct search *search = NULL;
+    double x, far = 0, near = 0;
+    ck_assert_int_eq(plugin_set_name(&plugin, "gp", 1, 1), 0);
+    ck_assert_int_eq(search_create(&search, &plugin, space, GOAL_MINIMIZE, 3, 100, 1, NULL), 0);
+    for (uint64_t trial = 1; trial <= 24; trial++) {
+        ck_assert_int_eq(search_suggest(&x, search, trial, NULL), 0);
+        if (trial > 12)
+            *(trial % 3 == 0 ? &far : &near) += fabs(x - 1);
+        ck_assert_int_eq(search_observe(search, &(struct observation){.kind = OBSERVED_FINAL,
+                                                                      .trial = trial,
+                                                                      .point = &x,
+                                                                      .value = (x - 1) * (x - 1)}),
+                         0);
+    }
+    ck_assert_double_gt(far / 4, 5 * near / 8);
+    search_destroy(search);
+    plugin_fini(&plugin);
+    space_destroy(space);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gp");
@@ -649,6 +674,7 @@ int main(void)
     tcase_add_test(all, a_suggestion_follows_from_what_was_told_alone);
     tcase_add_test(all, pending_trials_are_kept_away_from);
     tcase_add_test(all, it_learns_from_values_on_the_way);
+    tcase_add_test(all, one_trial_in_three_leaves_an_optimum_that_is_known);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
