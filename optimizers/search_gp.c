@@ -35,13 +35,15 @@ enum {
     MAX_FIT_ROWS = 400, /* that hyperparameters are fitted to */
     MAX_PENDING = 100,  /* pending trials in the model: the newest */
     N_INCUMBENTS = 8,   /* around which the acquisition function is looked at */
-    FAR_AIM_EVERY = 3   /* trials */
+    FAR_AIM_EVERY = 3,  /* trials */
+    FAR_AIM_FROM = 3    /* times as many results as the startup has */
 };
 
 /* One trial in so many is to improve on the best by this much, in standard deviations of the transformed
  * values (the xi of Jones 2001, "A taxonomy of global optimization methods based on response surfaces",
  * section 5, and of Lizotte 2008): where the model is sure that only little is left to gain, around an
- * optimum that may be a local one, that turn goes elsewhere. */
+ * optimum that may be a local one, that turn goes elsewhere. Not in the beginning, where
+ * all of it is new: there the same aim made regret after 25 trials larger. */
 #define FAR_AIM 0.3
 
 extern const struct search_type search_sobol;
@@ -293,7 +295,7 @@ static int choose(bool *found, struct gp *gp, uint64_t trial, struct rng *rng)
     settle(gp);
     struct gp_incumbents incumbents = {.n = find_incumbents(units, gp), .units = units};
     add_pending(gp);
-    if (trial % FAR_AIM_EVERY == 0)
+    if (trial % FAR_AIM_EVERY == 0 && gp->trials.n_valued >= FAR_AIM_FROM * (size_t)gp->options.startup)
         gp->optimum.best -= FAR_AIM;
     code = gp_optimum_find(gp->unit, found, &gp->optimum, &gp->posterior, &incumbents, rng);
     gp_posterior_forget_pending(&gp->posterior);
