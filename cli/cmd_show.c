@@ -95,38 +95,36 @@ static void write_choice(struct text *out, const json_t *spec, const char *what)
     text_append(out, *gap == ',' ? ")\n" : "\n");
 }
 
-/* What the search makes of the experiment, below its name. Nothing, of a spec of another version. */
-static void write_reason(struct text *out, const json_t *document)
+/* NULL: of another version, or no memory. */
+static struct spec *read_spec(const json_t *document)
 {
-    struct text why = {0};
     struct faults faults = {0};
     struct spec *spec = NULL;
     char *source = json_dumps(document, JSON_ENCODE_ANY);
-    if (source && spec_parse(&spec, source, strlen(source), "spec", NULL, 0, &faults) == 0)
-        context_explain_search(&why, spec);
-    if (why.size)
-        text_printf(out, "%-12s%s\n", "", text_get(&why));
-    spec_destroy(spec);
+    if (source && spec_parse(&spec, source, strlen(source), "spec", NULL, 0, &faults) < 0)
+        spec = NULL;
     faults_fini(&faults);
-    text_fini(&why);
     free(source);
+    return spec;
 }
 
 /* What decides on the trials: of a context without a search, the context. */
-static void write_plan(struct text *out, const json_t *spec)
+static void write_plan(struct text *out, const json_t *document)
 {
-    const char *context = json_text(json_object_get(spec, "context"), "name");
-    bool has_search = !*context || !strcmp(context, "optimization");
-    if (has_search) {
-        write_choice(out, spec, "search");
-        write_reason(out, spec);
-    } else {
-        write_choice(out, spec, "context");
+    struct spec *spec = read_spec(document);
+    struct text why = {0};
+    bool searches = !spec || spec_searches(spec);
+    write_choice(out, document, searches ? "search" : "context");
+    if (spec && searches)
+        context_explain_search(&why, spec);
+    if (why.size)
+        text_printf(out, "%-12s%s\n", "", text_get(&why));
+    if (searches || spec->ablation) {
+        write_choice(out, document, "schedule");
+        write_choice(out, document, "stopping");
     }
-    if (has_search || !strcmp(context, "ablation")) {
-        write_choice(out, spec, "schedule");
-        write_choice(out, spec, "stopping");
-    }
+    text_fini(&why);
+    spec_destroy(spec);
 }
 
 static void write_failures(struct text *out, const json_t *document)

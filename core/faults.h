@@ -14,9 +14,9 @@ struct fault {
 struct faults {
     size_t n, capacity;
     struct fault *list;
-    size_t
-        n_alone; /* of a spec: so many of them are about one setting each, the rest about several together */
-    int failed;  /* 0 or ERR_NOMEM */
+    /* Of a spec: so many of them are about one setting each, the rest about several together. */
+    size_t n_alone;
+    int failed; /* 0 or ERR_NOMEM */
 };
 
 void faults_fini(struct faults *faults);

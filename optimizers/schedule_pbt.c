@@ -94,8 +94,8 @@ struct member {
     int64_t budget;
     size_t n_scores;
     double *scores; /* [n_scores] Q(1), Q(2), ...; INFINITY: not finite */
-    size_t
-        n_inherited; /* scores of its origin: until it has one of its own it may have no checkpoint to copy */
+    /* Scores of its origin: until it has one of its own it may have no checkpoint to copy. */
+    size_t n_inherited;
     bool is_running, is_dead, has_completed;
     UT_hash_handle hh;
 };
