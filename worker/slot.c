@@ -18,8 +18,8 @@
 
 #define END_S 5 /* for the teardown of a session, which lingers for 1 s at most */
 
-/* For the signal handler; a process has one slot. */
-static struct session *the_session;
+/* For the signal handler and for forks of any thread; a process has one slot. NULL before and after it. */
+static struct session *_Atomic the_session;
 static struct page *the_page;
 static int stderr_fd = -1;
 
@@ -67,8 +67,10 @@ static int redirect(const struct slot_setup *setup, struct err *err)
  * and nobody empties its copy of the ring. */
 static void after_fork(void)
 {
+    struct session *session = the_session;
     (void)signal(SIGTERM, SIG_DFL); /* cannot fail */
-    session_abandon(the_session);
+    if (session)
+        session_abandon(session);
 }
 
 static void take_signals(void)
@@ -84,15 +86,15 @@ static void take_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int serve(const struct slot_setup *setup, struct err *err)
+static int serve(struct session *session, const struct slot_setup *setup, struct err *err)
 {
     for (;;) {
         struct attempt *attempt;
-        int code = session_next(&attempt, the_session, err);
+        int code = session_next(&attempt, session, err);
         if (code || !attempt)
             return code;
         run_attempt(attempt, setup->worker, setup->page);
-        session_finish(the_session);
+        session_finish(session);
     }
 }
 
@@ -129,6 +131,7 @@ void slot_run(const struct slot_setup *setup)
         .wait_ns = worker->wait_s * NS_PER_S,
         .output_fd = setup->output[0],
     };
+    struct session *session = NULL;
     struct err err = {0};
     the_page = setup->page;
     if (worker->quiet && log_level() > LOG_WARN)
@@ -136,19 +139,21 @@ void slot_run(const struct slot_setup *setup)
     int code = redirect(setup, &err);
     conversation.stderr_fd = stderr_fd;
     if (!code)
-        code = session_create(&the_session, &conversation, setup->directory, setup->page, &err);
+        code = session_create(&session, &conversation, setup->directory, setup->page, &err);
     if (!code && pthread_atfork(NULL, NULL, after_fork))
         code = err_set(&err, ERR_NOMEM, "out of memory");
     if (!code) {
+        the_session = session;
         take_signals();
-        code = serve(setup, &err);
+        code = serve(session, setup, &err);
     }
     /* Whatever the supervisor waits for is decided. */
     (void)signal(SIGTERM, SIG_IGN);
     page_end(setup->page, code, err.text);
     if (!fleet_is_open())
         end_in_time();
-    session_destroy(the_session);
+    the_session = NULL;
+    session_destroy(session);
     (void)fflush(stdout); /* into the pipe; for nobody, unless a trial's thread runs on */
     if (fleet_is_open())
         end_in_fleet(code, &err);

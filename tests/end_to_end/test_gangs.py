@@ -107,17 +107,18 @@ class Gangs(Case):
         self.assertIn("3 trials", self.prova("run", "sweep.yaml").stderr)
 
     def test_only_rank_0_needs_a_value(self):
-        # Rank 0 goes on until the other has ended, silently or with a value that is none.
+        # Rank 0 goes on until the other has ended and was waited for, silently or with a value that is none.
         program = (
             "import os, sys, time\n"
             "name = f\"rank-{os.environ['PROVA_TRIAL']}-1\"\n"
             "if os.environ['RANK'] == '1':\n"
-            "    open(name + '.new', 'w').write(str(os.getppid()))\n"
+            "    with open(name + '.new', 'w') as file: file.write(str(os.getpid()))\n"
             "    os.rename(name + '.new', name)\n"
             "    if os.environ['PROVA_TRIAL'] == '2': print('prova: step=1 loss=nan')\n"
             "    sys.exit(0)\n"
             "while not os.path.exists(name): time.sleep(0.01)\n"
-            "time.sleep(0.2)\n"
+            "with open(name) as file: other = int(file.read())\n"
+            "while os.path.exists(f'/proc/{other}'): time.sleep(0.01)\n"
             "print('prova: step=1 loss=0.5')\n"
         )
         self.gang("workers_per_trial: 2\nretries: 0\n", program)

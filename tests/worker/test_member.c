@@ -164,6 +164,21 @@ START_TEST(asked_to_end_early_before_it_began_it_has_no_value)
 }
 END_TEST
 
+/* The trial's value is rank 0's: what the others return is theirs to leave out. */
+START_TEST(only_rank_0_needs_a_value)
+{
+    const enum act acts[] = {ACT_nothing, ACT_nan};
+    assign(1, 7, 1, 2, acts[_i]);
+    assert_joins(1, 7);
+    start(1, 7, 2);
+    assert_ends(1, OUTCOME_COMPLETED);
+    assign(2, 7, 0, 2, acts[_i]);
+    assert_joins(2, 7);
+    start(2, 7, 2);
+    assert_ends(2, OUTCOME_FAILED);
+}
+END_TEST
+
 /* Its new process knows of no gang, so the driver sees that its member is gone. */
 START_TEST(who_dies_between_joining_and_beginning_comes_back_without_a_part)
 {
@@ -222,6 +237,7 @@ int main(void)
     tcase_add_test(tests, a_stop_of_an_older_gang_stops_nothing);
     tcase_add_test(tests, who_is_refused_is_free_for_the_next_gang);
     tcase_add_test(tests, asked_to_end_early_before_it_began_it_has_no_value);
+    tcase_add_loop_test(tests, only_rank_0_needs_a_value, 0, 2);
     tcase_add_test(tests, who_dies_between_joining_and_beginning_comes_back_without_a_part);
     tcase_add_test(tests, who_dies_after_beginning_says_of_which_gang_it_was);
     tcase_add_test(tests, a_start_that_makes_no_sense_fails_it);
