@@ -161,6 +161,7 @@ def run(folder, arguments):
             raise Skipped(reason)
         raise RuntimeError(f"{folder} has not been made")
     # Compiled modules go into the environment: what is imported once, and nothing into the source tree.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "pycache")
     os.execv(python_of(folder), [python_of(folder), *arguments])
 

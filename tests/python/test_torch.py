@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import unittest
+import weakref
 from unittest import mock
 
 import numpy
@@ -161,6 +162,34 @@ class Ends(InFolder):
 
         with self.assertRaisesRegex(errors.ExperimentFailed, "rank 1.*ValueError: no such batch"):
             self.lagom(fails, trials=1, retries=0)
+
+
+    def test_a_model_is_gone_before_its_process_group(self):
+        """PyTorch's reducer may hang when it is the last to hold the group: see Group.leave."""
+        def ends(model, dataset, trial, how, folder):
+            reference, destroy = weakref.ref(model), _torch.distributed.destroy_process_group
+            number, rank = trial.number, trial.rank
+
+            def look():
+                with open(f"{folder}/{number}-{rank}", "w") as file:
+                    file.write("there" if reference() else "gone")
+                _torch.distributed.destroy_process_group = destroy
+                destroy()
+
+            _torch.distributed.destroy_process_group = look
+            model.itself = [model]  # as much of a cycle as any
+            loss = train(model, dataset, epochs=1)
+            if how == "raises":
+                raise ValueError("no more")
+            if how == "stops":
+                raise prova.EarlyStop
+            return loss
+
+        space = {"how": prova.categorical(["returns", "raises", "stops"]), "folder": prova.constant(self.folder)}
+        self.lagom(ends, parameters=space, search="grid", trials=3, retries=0)
+        for trial in (1, 2, 3):
+            with open(f"{trial}-0") as file:
+                self.assertEqual((trial, file.read()), (trial, "gone"))
 
 
 class Parts(unittest.TestCase):

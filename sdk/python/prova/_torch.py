@@ -7,6 +7,7 @@ which makes the step of one rank with the whole batch.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import weakref
@@ -82,8 +83,10 @@ class Group:
         _share_loaders(self)
 
     def leave(self) -> None:
-        """Ends it."""
+        """Ends it, once the function has returned. A model that is the last to let go of a process group joins a thread
+        of it without giving up the interpreter, and the two may wait for each other for ever; so models go first."""
         _share_loaders(None)
+        gc.collect()
         if self._is_ours and distributed.is_initialized():
             distributed.destroy_process_group()
             sys.excepthook = self._hook  # PyTorch's says the rank, once more with each group

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -471,22 +472,27 @@ def _value(binding: Binding, trial: Trial) -> Any:
     return binding.call(trial)
 
 
+def _outcome(binding: Binding, trial: Trial, handle: int) -> int:
+    """Calls the function and hands over what came of it; its frames, and what only they hold, are gone afterwards."""
+    try:
+        _finish(trial, binding.metric, _value(binding, trial))
+        return 0
+    except EarlyStop:
+        return 0
+    except BaseException as error:  # whatever it is, it must not pass into C
+        return _fail(handle, error)
+
+
 def _run(binding: Binding, handle: int) -> int:
     global _current, _strangers
     trial = Trial(handle)
     _strangers = _threads()
     _current = trial
+    gang = trial._gang
     try:
-        if trial._gang is None:
-            value = _value(binding, trial)
-        else:
-            with trial._gang.running("model" in binding.generators):
-                value = _value(binding, trial)
-        _finish(trial, binding.metric, value)
-        return 0
-    except EarlyStop:
-        return 0
-    except BaseException as error:  # whatever it is, it must not pass into C
+        with gang.running("model" in binding.generators) if gang else contextlib.nullcontext():
+            return _outcome(binding, trial, handle)
+    except BaseException as error:  # of the gang's making or end
         return _fail(handle, error)
     finally:
         _current = trial._handle = None
