@@ -211,11 +211,11 @@ static int print_log(struct log *log, struct err *err)
         return code;
     if (log->options->follow)
         return follow(log, err);
-    if (!log->path && !log->is_final)
-        return err_set(err, ERR_NOT_FOUND, "trial %" PRId64 " has printed nothing yet; -f waits for it",
-                       log->trial);
-    if (!log->path)
-        return err_set(err, ERR_NOT_FOUND, "no output was kept of trial %" PRId64, log->trial);
+    if (!log->path) {
+        (void)fprintf(stderr, "Trial %" PRId64 " has printed nothing%s.\n", log->trial,
+                      log->is_final ? "" : " yet; -f waits for it");
+        return 0;
+    }
     code = open_file(log, err);
     return code ? code : print_rest(log, err);
 }

@@ -10,15 +10,17 @@
 #include "cli/output.h"
 #include "cli/study.h"
 #include "cli/term.h"
+#include "cli/watcher.h"
 #include "contexts/context.h"
 #include "core/spec.h"
 
 struct show_options {
     const char *db, *driver;
-    bool json;
+    double interval_s, wait_s;
+    bool json, follow;
 };
 
-static const struct show_options initial = {.db = CLI_DEFAULT_DB};
+static const struct show_options initial = {.db = CLI_DEFAULT_DB, .interval_s = 0.5, .wait_s = 300};
 
 /* "label       text"; nothing for an empty text. */
 static void write_line(struct text *out, const char *label, const char *text)
@@ -218,30 +220,92 @@ static void write_show(struct text *out, const json_t *document)
     write_events(out, document);
 }
 
+static void print_text(const json_t *document)
+{
+    struct text text = {0};
+    write_show(&text, document);
+    (void)fputs(text_get(&text), stdout);
+    text_fini(&text);
+}
+
+/* A line of JSON; or the text in the place of the last one on a terminal, elsewhere after it. */
+static void print_change(void *arg, const json_t *document)
+{
+    const struct show_options *options = arg;
+    struct text line = {0};
+    if (options->json) {
+        output_append_json(&line, document, -1);
+        (void)printf("%s\n", text_get(&line));
+    } else {
+        (void)fputs(term_is_terminal(1) ? "\033[H\033[J" : "", stdout);
+        print_text(document);
+        (void)fputs(term_is_terminal(1) ? "" : "\n", stdout);
+    }
+    text_fini(&line);
+    (void)fflush(stdout); /* asked at the end of the process */
+}
+
+static int follow(struct data *data, const struct show_options *options, const char *experiment,
+                  struct err *err)
+{
+    struct show_options shown = *options;
+    struct watcher watcher = {.data = data,
+                              .db = options->db,
+                              .experiment = experiment,
+                              .interval_ms = (int)(options->interval_s * 1000),
+                              .wait_s =
+                                  options->wait_s > 0 && options->wait_s < 1 ? 1 : (int64_t)options->wait_s,
+                              .changed = print_change,
+                              .arg = &shown};
+    int code = watcher_run(&watcher, err);
+    return code == ERR_INTERRUPTED ? 0 : code;
+}
+
+static int print(struct data *data, const struct show_options *options, const char *experiment,
+                 struct err *err)
+{
+    json_t *document = NULL;
+    if (options->follow)
+        return follow(data, options, experiment, err);
+    if (options->json)
+        return data_print(data, "show", experiment, err);
+    int code = data_query(&document, data, "show", experiment, err);
+    if (!code)
+        print_text(document);
+    json_decref(document);
+    return code;
+}
+
 static int run(const struct cli_call *call)
 {
     const struct show_options *options = call->options;
     struct data data;
     struct err err = {0};
-    json_t *document = NULL;
-    const char *experiment = call->n_args ? call->args[0] : NULL;
     int code = data_open(&data, options->db, options->driver, &err);
-    if (!code && options->json)
-        code = data_print(&data, "show", experiment, &err);
-    else if (!code)
-        code = data_query(&document, &data, "show", experiment, &err);
-    if (!code && document) {
-        struct text text = {0};
-        write_show(&text, document);
-        (void)fputs(text_get(&text), stdout);
-        text_fini(&text);
-    }
-    json_decref(document);
+    if (!code)
+        code = print(&data, options, call->n_args ? call->args[0] : NULL, &err);
     data_close(&data);
     return code ? cli_fail(call, &err) : CLI_DONE;
 }
 
 static const struct cli_option options_table[] = {
+    {.name = "follow",
+     .letter = 'f',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct show_options, follow),
+     .help = "show it again at each change, until it is over"},
+    {.name = "interval",
+     .kind = CLI_SECONDS,
+     .offset = offsetof(struct show_options, interval_s),
+     .max = 3600,
+     .value = "SECONDS",
+     .help = "with --follow: at least so long between two (default: 0.5)"},
+    {.name = "wait",
+     .kind = CLI_SECONDS,
+     .offset = offsetof(struct show_options, wait_s),
+     .max = 1e9,
+     .value = "SECONDS",
+     .help = "with --follow: give up after so long without a driver (default: 300; 0: never)"},
     CLI_OPTION_DB(show_options),
     CLI_OPTION_DRIVER(show_options),
     CLI_OPTION_JSON(show_options),
@@ -252,9 +316,14 @@ static const struct cli_operand operands[] = {
 const struct cli_command cli_command_show = {
     .name = "show",
     .summary = "show one experiment: state, best trial, failures, workers, events",
+    .details =
+        "With --follow its driver tells of each change: nothing polls. It ends when the experiment does, and\n"
+        "finds a driver that was started again; without one it ends with status 1. With --json each is one line.",
     .examples = "prova show\n"
                 "prova show digits\n"
-                "prova show 3f2a --json\n",
+                "prova show 3f2a --json\n"
+                "prova show digits --follow\n"
+                "prova show digits --follow --json | jq --unbuffered -c .counts\n",
     .options = options_table,
     .n_options = CLI_COUNT(options_table),
     .options_size = sizeof(struct show_options),

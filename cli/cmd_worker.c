@@ -61,6 +61,7 @@ static const struct cli_option options_table[] = {
     {.name = "wait",
      .kind = CLI_SECONDS,
      .offset = offsetof(struct worker_options, wait_s),
+     .max = 1e9,
      .value = "SECONDS",
      .help = "give up after so long without a driver (default: never)"},
     {.name = "log-level",

@@ -36,7 +36,7 @@ enum cli_option_kind {
     CLI_TEXT,    /* const char * */
     CLI_LIST,    /* struct cli_list: may be given several times */
     CLI_INT,     /* int64_t in [min, max] */
-    CLI_SECONDS, /* double in [min, max] */
+    CLI_SECONDS, /* double in [min, max]; a max of 0: no limit */
     CLI_CHOICE   /* const char *, one of "a|b|c" */
 };
 

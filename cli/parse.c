@@ -105,6 +105,8 @@ static int option_store(void *options, const struct cli_option *option, const ch
             err_prefix(err, "%s", what);
         else if (*(double *)target < option->min)
             code = err_set(err, ERR_INVALID, "%s must be at least %g s, not %s", what, option->min, text);
+        else if (option->max > 0 && *(double *)target > option->max)
+            code = err_set(err, ERR_INVALID, "%s must be at most %g s, not %s", what, option->max, text);
         break;
     case CLI_CHOICE:
         if (!is_choice(option->choices, text))

@@ -83,5 +83,8 @@ struct store_driver {
 };
 /* 0, or ERR_NOT_FOUND: no driver has it open. */
 int store_find_driver(struct store_driver *driver, const char *path);
+/* That file, absolute, which changes when another driver has the database or says where it is; there is none
+ * while nobody has. The caller frees it. NULL: there is no such database, or no memory. */
+char *store_driver_file(const char *path);
 
 #endif

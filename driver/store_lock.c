@@ -226,10 +226,17 @@ void store_lock_release(struct store_lock *lock)
     free(lock);
 }
 
-int store_find_driver(struct store_driver *driver, const char *path)
+char *store_driver_file(const char *path)
 {
     char *real = realpath(path, NULL);
     char *name = real ? lock_path(real) : NULL;
+    free(real);
+    return name;
+}
+
+int store_find_driver(struct store_driver *driver, const char *path)
+{
+    char *name = store_driver_file(path);
     struct stat status;
     int rc = ERR_NOT_FOUND;
     (void)pthread_mutex_lock(&held_mutex);
@@ -247,6 +254,5 @@ int store_find_driver(struct store_driver *driver, const char *path)
     }
     (void)pthread_mutex_unlock(&held_mutex);
     free(name);
-    free(real);
     return rc;
 }

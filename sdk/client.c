@@ -15,6 +15,8 @@
 
 #include <zmq.h>
 
+enum { PING_MS = 15000 }; /* a driver whose machine is gone says nothing, nor does one that has no news */
+
 struct client {
     void *context, *socket, *monitor;
     int epoll_fd, alarm_fd; /* -1: none */
@@ -22,6 +24,9 @@ struct client {
     struct wire_buffer request, watch; /* as sent; request.size 0: none waits for an answer */
     uint64_t last_request, watch_request;
     bool lost;       /* the connection ended; whatever was sent may not have arrived */
+    int64_t lost_ms; /* when */
+    int64_t wait_ms; /* client_set_wait; -1: nobody asked */
+    bool told_loss;  /* client_next_status has said so */
     bool has_status; /* status holds a frame that nobody has asked for yet */
     char *status;
     size_t status_size, status_capacity;
@@ -70,7 +75,8 @@ static int open_sockets(struct client *client)
     int64_t max_frame = WIRE_MAX_FRAME;
     if (set_option(client->socket, ZMQ_LINGER, 0) || set_option(client->socket, ZMQ_RECONNECT_IVL, 50) ||
         set_option(client->socket, ZMQ_RECONNECT_IVL_MAX, 1000) || set_option(client->socket, ZMQ_IPV6, 1) ||
-        set_option(client->socket, ZMQ_TCP_KEEPALIVE, 1) ||
+        set_option(client->socket, ZMQ_HEARTBEAT_IVL, PING_MS) ||
+        set_option(client->socket, ZMQ_HEARTBEAT_TIMEOUT, 2 * PING_MS) ||
         zmq_setsockopt(client->socket, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame))
         return -1;
     return open_monitor(client);
@@ -82,6 +88,7 @@ int client_connect(struct client **out, const char *endpoint, struct err *err)
     if (!client)
         return err_set(err, ERR_NOMEM, "out of memory");
     client->epoll_fd = client->alarm_fd = -1;
+    client->wait_ms = -1;
     client->decoder = wire_decoder_create();
     client->status_decoder = wire_decoder_create();
     int rc = ERR_OK;
@@ -125,6 +132,22 @@ bool client_is_cut_off(const struct client *client)
     return client->lost;
 }
 
+void client_set_wait(struct client *client, int64_t wait_ms)
+{
+    client->wait_ms = wait_ms;
+}
+
+/* When to give up; INT64_MAX: not now. */
+static int64_t give_up_ms(const struct client *client)
+{
+    return client->lost && client->wait_ms > 0 ? client->lost_ms + client->wait_ms : INT64_MAX;
+}
+
+bool client_has_given_up(const struct client *client)
+{
+    return give_up_ms(client) <= now_ms();
+}
+
 void client_set_alarm(struct client *client, int fd)
 {
     client->alarm_fd = fd;
@@ -155,11 +178,18 @@ int client_fd(struct client *client)
 
 /* Sending and receiving */
 
+static void lose(struct client *client)
+{
+    if (!client->lost)
+        client->lost_ms = now_ms();
+    client->lost = true;
+}
+
 /* A frame that cannot be queued now is sent when the connection is made anew. */
 static void send_frame(struct client *client, const struct wire_buffer *frame)
 {
     if (frame->size > 0 && zmq_send(client->socket, frame->data, frame->size, ZMQ_DONTWAIT) < 0)
-        client->lost = true;
+        lose(client);
 }
 
 static int keep_status(struct client *client, const void *data, size_t size)
@@ -190,9 +220,9 @@ static void read_monitor(struct client *client)
         while (more && zmq_msg_recv(&part, client->monitor, 0) >= 0) /* the address: there already */
             more = zmq_msg_more(&part);
         if (event == ZMQ_EVENT_DISCONNECTED) {
-            client->lost = true;
+            lose(client);
         } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && client->lost) {
-            client->lost = false;
+            client->lost = client->told_loss = false;
             send_frame(client, &client->watch);
             send_frame(client, &client->request);
         }
@@ -384,7 +414,12 @@ int client_next_status(struct wire_status *status, struct client *client, int ti
             client->refusal.code = 0;
             return rc;
         }
-        rc = wait_input(client, deadline_ms, err);
+        if (client->wait_ms >= 0 && client->lost && !client->told_loss) {
+            client->told_loss = true;
+            return err_set(err, ERR_TIMEOUT, "the driver is away");
+        }
+        int64_t until_ms = give_up_ms(client) < deadline_ms ? give_up_ms(client) : deadline_ms;
+        rc = wait_input(client, until_ms, err);
         if (rc)
             return rc;
     }

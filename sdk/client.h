@@ -39,6 +39,11 @@ int client_watch(struct client *client, struct id experiment, int interval_ms, s
 int client_next_status(struct wire_status *status, struct client *client, int timeout_ms, struct err *err);
 /* Whether the connection has ended and was not made anew yet, as far as the calls above have seen. */
 bool client_is_cut_off(const struct client *client);
+/* From now on client_next_status returns ERR_TIMEOUT also when the connection has just ended, and when it was
+ * not made anew in `wait_ms` (0: however long that takes). */
+void client_set_wait(struct client *client, int64_t wait_ms);
+/* Whether that time is over. */
+bool client_has_given_up(const struct client *client);
 /* Another descriptor to look at while waiting: when it is readable, every wait above returns ERR_INTERRUPTED
  * (a request may then be made again). -1: none. Borrows. */
 void client_set_alarm(struct client *client, int fd);

@@ -34,6 +34,7 @@ struct prova_config {
     char *database, *driver;
     char **worker; /* NULL-terminated; NULL: none */
     int resume;
+    int wait_s; /* -1: the default */
     bool has_progress;
     prova_progress_fn progress;
     void *progress_arg;
@@ -238,8 +239,10 @@ const char *prova_config_json(prova_config *config)
 static prova_config *create(void)
 {
     prova_config *config = calloc(1, sizeof *config);
-    if (config)
+    if (config) {
         config->interval_ms = DEFAULT_INTERVAL_MS;
+        config->wait_s = -1;
+    }
     return config;
 }
 
@@ -584,6 +587,14 @@ int prova_config_driver(prova_config *config, const char *endpoint)
     return set_string(config, &config->driver, endpoint);
 }
 
+int prova_config_wait(prova_config *config, int seconds)
+{
+    if (seconds < 0)
+        return refuse(config, "the wait for a driver is %d s: it must be 0 (without end) or more", seconds);
+    config->wait_s = seconds;
+    return ERR_OK;
+}
+
 int prova_config_worker(prova_config *config, const char *const *argv)
 {
     size_t n = 0;
@@ -628,6 +639,7 @@ struct config_local config_local(const prova_config *config)
     return (struct config_local){.file = config->file ? config->file : "",
                                  .database = config->database ? config->database : "prova.db",
                                  .driver = config->driver,
+                                 .wait_s = config->wait_s,
                                  .worker = (const char *const *)config->worker,
                                  .resume = config->resume != 0,
                                  .has_progress = config->has_progress,

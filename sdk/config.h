@@ -14,6 +14,7 @@ struct config_local {
     const char *file;          /* the sweep file; "" if there is none */
     const char *database;      /* default "prova.db" */
     const char *driver;        /* endpoint; NULL: none */
+    int wait_s;                /* give up after so long without it; 0: never; -1: as nobody has said */
     const char *const *worker; /* the program that runs the trials; NULL: processes forked from this one */
     bool resume;
     bool has_progress;          /* false: progress is shown on stderr */

@@ -9,6 +9,7 @@
  * the crew. All waiting is in the client, whose alarm is an epoll descriptor over the signals and the crew;
  * so nothing polls, and a signal or the death of a process is seen at once. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -34,7 +35,7 @@
 #include "sdk/unfinished.h"
 #include "worker/worker.h"
 
-enum { ANSWER_TIMEOUT_MS = 15000, STATUS_INTERVAL_MS = 100, CLOCK_MS = 1000 };
+enum { ANSWER_TIMEOUT_MS = 15000, STATUS_INTERVAL_MS = 100, CLOCK_MS = 1000, DEFAULT_WAIT_S = 300 };
 
 struct run {
     prova_result *result;
@@ -44,6 +45,8 @@ struct run {
     char *spec_json; /* to be submitted; NULL: the experiment is there and is to be resumed */
     char *revision;  /* of git, asked while others start; NULL: out of memory */
     int n_workers;
+    int wait_s; /* give up after so long without a driver of somebody else's; 0: never */
+    bool waits; /* it is away, and that was said */
     struct crew *crew;
     struct client *client;
     struct display display;
@@ -177,6 +180,23 @@ static int request(struct run *run, int (*ask)(struct run *run, struct err *err)
     return rc;
 }
 
+static int milliseconds(int seconds)
+{
+    return seconds < INT_MAX / 1000 ? seconds * 1000 : INT_MAX;
+}
+
+/* A driver that never was there is known sooner than one that does not come back. */
+static int answer_timeout_ms(const struct run *run)
+{
+    int wait_ms = milliseconds(run->wait_s);
+    return wait_ms && wait_ms < ANSWER_TIMEOUT_MS ? wait_ms : ANSWER_TIMEOUT_MS;
+}
+
+static int name_the_silent(const struct run *run, int rc, struct err *err)
+{
+    return rc == ERR_TIMEOUT ? err_set(err, rc, "no driver answers at %.200s", crew_endpoint(run->crew)) : rc;
+}
+
 static int ask_submit(struct run *run, struct err *err)
 {
     char *directory = getcwd(NULL, 0), *line = command_line();
@@ -187,24 +207,24 @@ static int ask_submit(struct run *run, struct err *err)
                                            .command_line = line,
                                            .git_revision = run->revision};
     int rc = directory && line && run->revision
-                 ? client_submit(run->client, &submission, ANSWER_TIMEOUT_MS, err)
+                 ? client_submit(run->client, &submission, answer_timeout_ms(run), err)
                  : err_set(err, ERR_NOMEM, "cannot tell where this process is: %s", strerror(errno));
     free(directory);
     free(line);
-    if (rc == ERR_TIMEOUT)
-        err_set(err, rc, "no driver answers at %.200s", crew_endpoint(run->crew));
-    return rc;
+    return name_the_silent(run, rc, err);
 }
 
 static int ask_resume(struct run *run, struct err *err)
 {
-    return client_resume(run->client, run->experiment, ANSWER_TIMEOUT_MS, err);
+    return name_the_silent(run, client_resume(run->client, run->experiment, answer_timeout_ms(run), err),
+                           err);
 }
 
-/* Is answered when the last trial has stopped. Whoever does not want to wait presses Ctrl-C again. */
+/* Whoever does not want to wait presses Ctrl-C again. */
 static int ask_cancel(struct run *run, struct err *err)
 {
-    return client_cancel(run->client, run->experiment, -1, err);
+    int timeout_ms = run->driver && run->wait_s ? milliseconds(run->wait_s) : -1;
+    return name_the_silent(run, client_cancel(run->client, run->experiment, timeout_ms, err), err);
 }
 
 /* Following */
@@ -231,6 +251,29 @@ static int wait_ms(const struct run *run)
     return run->display.is_terminal && !run->display.is_quiet ? CLOCK_MS : -1;
 }
 
+/* A driver of our own is started again, or says itself why it cannot be; another one is waited for, but not
+ * for ever. */
+static int take_presence(struct run *run, struct err *err)
+{
+    const char *endpoint = crew_endpoint(run->crew);
+    char line[512];
+    bool is_away = run->driver && client_is_cut_off(run->client);
+    if (is_away && client_has_given_up(run->client))
+        return err_set(err, ERR_TIMEOUT,
+                       "gave up after %d s without a driver at %.70s ('wait' says how long). '%.40s' goes on "
+                       "once one has its database again; the same call with 'resume' then follows it",
+                       run->wait_s, endpoint, prova_result_name(run->result));
+    if (is_away == run->waits)
+        return ERR_OK;
+    run->waits = is_away;
+    (void)snprintf(line, sizeof line,
+                   is_away ? "prova: the driver at %.200s is away; waiting for it to come back"
+                           : "prova: the driver at %.200s is back",
+                   endpoint);
+    say(run, line);
+    return ERR_OK;
+}
+
 static int step(struct run *run, struct err *err)
 {
     struct wire_status status;
@@ -241,13 +284,12 @@ static int step(struct run *run, struct err *err)
     int rc = client_next_status(&status, run->client, wait_ms(run), err);
     if (rc == ERR_INTERRUPTED)
         return take_events(run, err);
-    if (rc == ERR_CLOSED) { /* a driver of our own says why itself, when it has ended */
-        if (run->driver)
-            say(run, "prova: the driver has closed; waiting for it to come back");
+    if (rc == ERR_CLOSED) /* it says so before it is away */
         return ERR_OK;
-    }
     if (rc && rc != ERR_TIMEOUT)
         return rc;
+    if (take_presence(run, err))
+        return ERR_TIMEOUT;
     if (rc == ERR_OK)
         rc = take_status(run, &status, err);
     if (rc == ERR_TIMEOUT || rc == ERR_OK) {
@@ -262,6 +304,8 @@ static int follow(struct run *run, struct err *err)
     int interval_ms = run->local.progress && run->local.interval_ms < STATUS_INTERVAL_MS
                           ? run->local.interval_ms
                           : STATUS_INTERVAL_MS;
+    if (run->driver)
+        client_set_wait(run->client, milliseconds(run->wait_s));
     int rc = client_watch(run->client, run->experiment, interval_ms, err);
     while (rc == ERR_OK && !run->is_over)
         rc = step(run, err);
@@ -420,6 +464,7 @@ static void run_experiment(prova_result *result, prova_train_fn train, void *arg
     struct run run = {.result = result, .local = config_local(config), .driver = driver, .epoll_fd = -1};
     struct saved_signals saved;
     struct err err = {0};
+    run.wait_s = run.local.wait_s < 0 ? DEFAULT_WAIT_S : run.local.wait_s;
     display_init(&run.display, run.local.has_progress);
     if (prepare(&run, config))
         goto out;
@@ -476,6 +521,8 @@ static void serve(prova_result *result, prova_train_fn train, void *arg, const p
     /* In a fleet of mpirun every process is one slot. */
     setup.n_slots = spec->gang.runtime == RUNTIME_MPI ? 1 : (int)spec->workers;
     setup.quiet = parent;
+    if (!parent && config_local(config).wait_s > 0) /* what another call has started ends with that one */
+        setup.wait_s = config_local(config).wait_s;
     result_set_experiment(result, setup.experiment, spec); /* takes it */
     rc = worker_run(&setup, &err);
     if (rc)

@@ -207,6 +207,9 @@ PROVA_API const char *prova_config_json(prova_config *config);
 PROVA_API int prova_config_database(prova_config *config, const char *path);
 /* A running driver to use, e.g. "tcp://127.0.0.1:5700", instead of one of its own. */
 PROVA_API int prova_config_driver(prova_config *config, const char *endpoint);
+/* Give up after so many seconds without that driver, whose restarts are waited for (default: 300; 0: never).
+ * prova_lagom then fails with PROVA_ETIMEOUT. In the role of a worker the default is never. */
+PROVA_API int prova_config_wait(prova_config *config, int seconds);
 /* A program to run the trials, instead of processes forked from this one: its words, the last one NULL; the
  * first is looked for on the PATH. It is started with PROVA_DRIVER, PROVA_ROLE=worker, PROVA_EXPERIMENT and
  * PROVA_PARENT (this process) in its environment, calls prova_lagom with the same function and configuration,

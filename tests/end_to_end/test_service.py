@@ -149,6 +149,76 @@ class Service(Case):
         self.open_waiting()
         self.assertEqual(self.finish(logs, 0).stdout.count("prova: step="), 3)
 
+    def follow(self, *args: str) -> subprocess.Popen:
+        """`prova show --follow`, once it has said how things stand."""
+        follow = self.popen("show", "line", "--follow", "--interval", "0", "--json", *args)
+        self.assertEqual(json.loads(follow.stdout.readline())["experiment"]["state"], "running")
+        return follow
+
+    def assert_followed(self, follow: subprocess.Popen) -> None:
+        last = json.loads(self.finish(follow, 0).stdout.splitlines()[-1])
+        self.assertEqual((last["experiment"]["state"], last["counts"]["COMPLETED"]), ("completed", 6))
+
+    def test_an_experiment_is_followed_to_its_end(self):
+        self.start_driver()
+        self.make_gate()
+        self.start_worker()
+        self.finish(self.submit("--detach"), 0)
+        self.await_started()
+        follows = [self.follow(), self.follow("--driver", self.endpoint)]
+        self.open_waiting()
+        for follow in follows:
+            self.assert_followed(follow)
+        self.assertEqual(self.prova("show", "--follow", "--json").stdout.count("\n"), 1)
+        self.assertEqual(self.prova("show", "--follow", "--driver", self.endpoint).stdout.count("experiment  line"), 1)
+
+    def test_a_driver_that_is_started_again_is_followed(self):
+        driver = self.start_driver()
+        self.finish(self.submit("--detach"), 0)
+        follows = [self.follow(), self.follow("--driver", self.endpoint)]
+        driver.kill()
+        driver.wait()
+        self.start_driver(listen=self.endpoint)
+        self.start_worker()
+        for follow in follows:
+            self.assert_followed(follow)
+
+    def test_a_driver_that_is_started_elsewhere_is_followed(self):
+        driver = self.start_driver()
+        self.finish(self.submit("--detach"), 0)
+        follow = self.follow()
+        driver.terminate()
+        driver.wait()
+        self.start_driver()
+        self.start_worker()
+        self.assert_followed(follow)
+
+    def test_following_ends_without_a_driver(self):
+        driver = self.start_driver()
+        self.finish(self.submit("--detach"), 0)
+        follows = [self.follow("--wait", "1"), self.follow("--wait", "1", "--driver", self.endpoint)]
+        driver.kill()
+        driver.wait()
+        for follow in follows:
+            self.assertIn("gave up after 1 s without a driver", self.finish(follow, 1).stderr)
+        result = self.prova("show", "--follow", "--json", status=1)
+        self.assertIn("no driver runs 'line' any more", result.stderr)
+        self.assertEqual(json.loads(result.stdout)["experiment"]["live"], False)
+
+    def test_following_ends_with_whoever_reads(self):
+        self.start_driver()
+        self.finish(self.submit("--detach"), 0)
+        follow = self.follow()
+        follow.stdout.close()
+        self.assertEqual(follow.wait(self.deadline), 0)
+
+    def test_a_trial_that_prints_nothing_has_an_empty_log(self):
+        self.start_driver()
+        self.start_worker()
+        self.finish(self.submit("--set", "train.command=[\"true\"]", "--set", "limits.trials=1"), 1)
+        result = self.prova("logs", "line", "1")
+        self.assertEqual((result.stdout, result.stderr), ("", "Trial 1 has printed nothing.\n"))
+
     def test_a_port_in_use(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

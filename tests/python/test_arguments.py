@@ -15,8 +15,8 @@ class Odd:
         raise ValueError
 
 
-WRONG = [None, 3, -1, 2.5, float("nan"), True, 10 ** 30, 1j, "abc", "", "\0", "\udcff", b"bytes", [], [1], [[1]], (), ("x",), {},
-         {"a": 1}, {3: {"min": 0, "max": 1}}, {"x": object()}, {1, 2}, object(), Odd(), lambda: 1, int, Odd]
+WRONG = [None, 3, -1, 2.5, float("nan"), True, 10 ** 30, 1j, "abc", "", "\0", "\udcff", b"bytes", [], [1], [[1]], (), ("x",),
+         {}, {"a": 1}, {3: {"min": 0, "max": 1}}, {"x": object()}, {1, 2}, object(), Odd(), lambda: 1, int, Odd]
 SPACE = {"x": prova.double(0, 1)}
 MAGGY = {"num_trials": 3, "optimizer": "randomsearch", "searchspace": prova.Searchspace(x=("DOUBLE", [0, 1]))}
 

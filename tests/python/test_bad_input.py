@@ -92,7 +92,8 @@ class Endings(NothingLeft):
             "no_metric": (lambda: {"accuracy": 1}, "without 'loss', .* it has: accuracy"),
             "text_metric": (lambda: {"loss": 1, "name": "abc"}, r"metric 'name' must be a number, not 'abc' \(str\)"),
             "null_metric": (lambda: {"loss": None}, "metric 'loss' must be a number, not None"),
-            "text_step": (lambda: prova.report("a", 1.0), r"a step must be a whole number .*, not 'a' \(str\) .*test_bad_input"),
+            "text_step": (lambda: prova.report("a", 1.0),
+                          r"a step must be a whole number .*, not 'a' \(str\) .*test_bad_input"),
             "broken_step": (lambda: prova.report(1.5, 1.0), "a step must be a whole number .*, not 1.5"),
             "early_step": (lambda: prova.report(-1, 1.0), "step -1"),
             "late_step": (lambda: prova.report(2 ** 80, 1.0), "a step must be a whole number from 0 to 9"),
@@ -229,24 +230,26 @@ class Drivers(NothingLeft):
         self.assertEqual((len(killed), result.counts["COMPLETED"]), (1, 8))
         self.assertEqual([trial.curve() for trial in result.trials], [([0], [trial.params["x"]]) for trial in result.trials])
 
+    def start_driver(self):
+        driver = subprocess.Popen([os.environ["PROVA_BIN"], "driver", "--listen", self.endpoint, "--db", "prova.db"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+        self.addCleanup(driver.stdout.close)
+        while "listening" not in driver.stdout.readline():
+            self.assertIsNone(driver.poll())
+        return driver
+
+    @property
+    def endpoint(self):
+        return f"ipc://{self.folder}/driver"
+
     def test_a_driver_of_somebody_else_may_come_back(self):
-        endpoint = f"ipc://{self.folder}/driver"
-
-        def start():
-            driver = subprocess.Popen([os.environ["PROVA_BIN"], "driver", "--listen", endpoint, "--db", "prova.db"],
-                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
-            self.addCleanup(driver.stdout.close)
-            while "listening" not in driver.stdout.readline():
-                self.assertIsNone(driver.poll())
-            return driver
-
-        driver = [start()]
+        driver = [self.start_driver()]
 
         def progress(now):
             if len(driver) == 1 and now.counts["COMPLETED"]:
                 driver[0].kill()
                 driver[0].wait()
-                driver.append(start())
+                driver.append(self.start_driver())
                 with open("back", "w"):
                     pass
 
@@ -256,11 +259,27 @@ class Drivers(NothingLeft):
             return x
 
         try:
-            result = self.lagom(train, trials=8, progress=progress, driver=endpoint)
+            result = self.lagom(train, trials=8, progress=progress, driver=self.endpoint)
             self.assertEqual((len(driver), result.counts["COMPLETED"]), (2, 8))
         finally:
             driver[-1].terminate()
             driver[-1].wait(timeout=60)
+
+    def test_a_driver_of_somebody_else_that_stays_away_is_given_up(self):
+        driver = self.start_driver()
+
+        def progress(now):
+            if driver.poll() is None and now.counts["RUNNING"]:
+                driver.kill()
+                driver.wait()
+
+        with self.assertRaisesRegex(errors.DriverTimeout, "gave up after 1 s without a driver at ipc://.*'t' goes on"):
+            self.lagom(lambda x: time.sleep(1000), progress=progress, driver=self.endpoint, wait=0.5)
+        with self.assertRaisesRegex(errors.DriverTimeout, "no driver answers at ipc://"):
+            self.lagom(lambda x: x, driver=self.endpoint, wait=1)
+        for wait in (-1, "long", 1e10):
+            with self.subTest(wait), self.assertRaisesRegex(errors.ConfigError, "wait must be"):
+                self.lagom(lambda x: x, driver=self.endpoint, wait=wait)
 
 
 class Workers(NothingLeft):

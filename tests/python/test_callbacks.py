@@ -7,13 +7,14 @@ import warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import prova  # noqa: E402
 import pytorch_lightning as lightning  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from torch.utils import data  # noqa: E402
+
+import prova  # noqa: E402
 from prova import errors  # noqa: E402
 from support import InFolder  # noqa: E402
-from torch.utils import data  # noqa: E402
 
 
 def samples():

@@ -1,6 +1,9 @@
 import os
+import signal
 import subprocess
+import sys
 import unittest
+import unittest.mock
 
 import prova
 from prova import errors
@@ -87,9 +90,50 @@ class Drivers(InFolder):
         self.assertEqual(len(experiment.trials), 3)
         self.assertEqual([e.id for e in connection.experiments()], [experiment.id])
 
-    def test_a_running_one_is_stopped(self):
-        experiment = prova.connect(self.endpoint).submit(
+    def sleep(self):
+        return prova.connect(self.endpoint).submit(
             name="sleep", parameters={"x": prova.double(0, 1)}, trials=3, settings={"train.command": ["sleep", "1000"]})
+
+    def test_leaving_the_loop_ends_the_following_alone(self):
+        experiment, begun, real = self.sleep(), [], subprocess.Popen
+        with unittest.mock.patch("subprocess.Popen", side_effect=lambda *a, **k: begun.append(real(*a, **k)) or begun[-1]):
+            for result in experiment.follow():
+                self.assertEqual(result.state, "running")
+                break
+        self.assertEqual([process.returncode for process in begun], [-signal.SIGTERM])
+        self.assertEqual(experiment.state, "running")
+
+    def test_ctrl_c_ends_the_following(self):
+        self.sleep()
+        script = f"import prova\nfor r in prova.connect('{self.endpoint}').experiment().follow(): print(r.state, flush=True)"
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True) as process:
+            self.assertEqual(process.stdout.readline(), "running\n")
+            process.send_signal(signal.SIGINT)
+            self.assertIn("KeyboardInterrupt", process.communicate(timeout=60)[1])
+
+    def test_without_a_driver_following_ends(self):
+        experiment = self.sleep()
+        following = [prova.connect(where).experiment().follow(interval=0, wait=1) for where in (self.endpoint, "prova.db")]
+        for results in following:
+            self.assertEqual(next(results).state, "running")
+        self.driver.kill()
+        self.driver.wait()
+        for results in following:
+            with self.assertRaisesRegex(errors.DriverError, "gave up after 1 s without a driver"):
+                list(results)
+        results = prova.connect("prova.db").experiment(experiment.id).follow()
+        self.assertEqual(next(results).state, "unfinished")
+        with self.assertRaisesRegex(errors.DriverError, "no driver runs 'sleep' any more"):
+            next(results)
+
+    def test_a_time_that_makes_no_sense_is_said(self):
+        for options in ({"interval": -1}, {"interval": 1e9}, {"wait": "long"}, {"wait": float("nan")}):
+            with self.subTest(options), self.assertRaisesRegex(errors.ConfigError, next(iter(options))):
+                self.sleep().follow(**options)
+
+    def test_a_running_one_is_stopped(self):
+        experiment = self.sleep()
         experiment.stop()
         self.assertEqual(experiment.state, "interrupted")
 

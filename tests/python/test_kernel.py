@@ -6,6 +6,7 @@ import time
 import unittest
 
 from jupyter_client.manager import start_new_kernel
+
 from support import InFolder
 
 CALL = """

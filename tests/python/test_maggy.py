@@ -199,7 +199,8 @@ class Scripts(InFolder):
             def train(model, train_set, test_set, hparams):
                 return float(model(units=hparams['units']).units + len(train_set) + len(test_set))
 
-            config = OptimizationConfig(num_trials=3, optimizer='randomsearch', searchspace=Searchspace(units=('INTEGER', [2, 8])),
+            config = OptimizationConfig(num_trials=3, optimizer='randomsearch',
+                                        searchspace=Searchspace(units=('INTEGER', [2, 8])),
                                         model=Model, train_set=[1, 2], test_set=[3])
             searched = experiment.lagom(train, config)
 

@@ -7,8 +7,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras  # noqa: E402
 import numpy  # noqa: E402
-import prova  # noqa: E402
 import tensorflow as tf  # noqa: E402
+
+import prova  # noqa: E402
 from prova import _tensorflow, ablation, errors  # noqa: E402
 from support import InFolder  # noqa: E402
 

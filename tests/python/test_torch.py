@@ -8,12 +8,13 @@ import weakref
 from unittest import mock
 
 import numpy
-import prova
 import torch
-from prova import _torch, errors
-from support import InFolder
 from torch import nn
 from torch.utils import data
+
+import prova
+from prova import _torch, errors
+from support import InFolder
 
 N = 48
 

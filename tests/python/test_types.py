@@ -63,8 +63,11 @@ class Annotations(unittest.TestCase):
         self.assertEqual((code, words.count("error:")), (1, 4), words)
 
     def test_its_style_is_that_of_the_rest(self):
-        code, words = run("ruff", "check", "--no-cache", ".")
-        self.assertEqual(code, 0, words)
+        rules = os.path.join(PACKAGE, "pyproject.toml")
+        for folder in (PACKAGE, os.path.dirname(os.path.abspath(__file__))):
+            with self.subTest(folder):
+                code, words = run("ruff", "check", "--no-cache", "--config", rules, ".", folder=folder)
+                self.assertEqual(code, 0, words)
 
 
 if __name__ == "__main__":

@@ -224,6 +224,43 @@ START_TEST(a_driver_that_closes_says_so_once)
 }
 END_TEST
 
+START_TEST(a_driver_that_is_gone_is_told_at_once_and_given_up_in_time)
+{
+    struct wire_status status;
+    client_set_wait(client, 20);
+    ck_assert_int_eq(client_watch(client, experiment, 50, NULL), 0);
+    (void)fake_driver_receive(&driver);
+    fake_driver_close(&driver);
+    ck_assert_int_eq(client_next_status(&status, client, -1, NULL), ERR_TIMEOUT);
+    ck_assert(client_is_cut_off(client));
+    ck_assert_int_eq(client_next_status(&status, client, -1, NULL), ERR_TIMEOUT);
+    ck_assert(client_has_given_up(client));
+    fake_driver_open(&driver, endpoint);
+}
+END_TEST
+
+START_TEST(a_driver_that_is_back_in_time_is_not_given_up)
+{
+    struct wire_status status;
+    client_set_wait(client, 60000);
+    ck_assert_int_eq(client_watch(client, experiment, 50, NULL), 0);
+    (void)fake_driver_receive(&driver);
+    fake_driver_close(&driver);
+    ck_assert_int_eq(client_next_status(&status, client, -1, NULL), ERR_TIMEOUT);
+    ck_assert(!client_has_given_up(client));
+    fake_driver_open(&driver, endpoint);
+    struct request request;
+    begin(&request, query); /* keeps the client at work while the test waits */
+    struct wire_message message = fake_driver_receive(&driver);
+    while (message.type != WIRE_QUERY)
+        message = fake_driver_receive(&driver);
+    reply(message.query.request, 0, "{}");
+    ck_assert_int_eq(end(&request), 0);
+    free(request.json);
+    ck_assert(!client_is_cut_off(client));
+}
+END_TEST
+
 START_TEST(a_watch_of_nothing_is_refused)
 {
     struct wire_status status;
@@ -260,6 +297,8 @@ int main(void)
     tcase_add_test(tc, of_statuses_the_newest_is_given);
     tcase_add_test(tc, a_watch_is_renewed_at_a_new_driver);
     tcase_add_test(tc, a_driver_that_closes_says_so_once);
+    tcase_add_test(tc, a_driver_that_is_gone_is_told_at_once_and_given_up_in_time);
+    tcase_add_test(tc, a_driver_that_is_back_in_time_is_not_given_up);
     tcase_add_test(tc, a_watch_of_nothing_is_refused);
     tcase_add_test(tc, what_is_no_endpoint_is_refused_at_once);
     suite_add_tcase(suite, tc);

@@ -486,6 +486,83 @@ START_TEST(a_running_driver_is_used)
 }
 END_TEST
 
+/* Kills the driver once trials run; with a gate for them starts another one and opens it. */
+struct killing {
+    const char *gate;
+    int n_kills;
+};
+
+static int kill_their_driver(const prova_result *result, void *arg)
+{
+    struct killing *killing = arg;
+    if (prova_result_count(result, "RUNNING") == 0 || killing->n_kills > 0)
+        return 0;
+    killing->n_kills++;
+    kill(driver_pid, SIGKILL);
+    ck_assert_int_eq(waitpid(driver_pid, NULL, 0), driver_pid);
+    if (killing->gate) {
+        start_driver();
+        ck_assert_int_eq(rmdir(killing->gate), 0);
+    }
+    return 0;
+}
+
+/* The first trials are under way until the gate opens. */
+static int wait_at_the_gate(prova_trial *trial, void *arg)
+{
+    while (prova_trial_number(trial) <= 2 && access(arg, F_OK) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return prova_finish(trial, prova_double(trial, "x"));
+}
+
+START_TEST(a_driver_that_comes_back_is_waited_for)
+{
+    char gate[96];
+    struct killing killing = {.gate = gate};
+    snprintf(gate, sizeof gate, "%s/gate", folder);
+    ck_assert_int_eq(mkdir(gate, 0700), 0);
+    start_driver();
+    prova_config_driver(config, endpoint);
+    prova_config_wait(config, 60);
+    prova_config_progress(config, kill_their_driver, &killing, 10);
+    prova_result *result = run(wait_at_the_gate, gate);
+    assert_done(result);
+    ck_assert_int_eq(killing.n_kills, 1);
+    ck_assert_int_eq(prova_result_count(result, "COMPLETED"), 8);
+    prova_result_free(result);
+    stop_driver();
+}
+END_TEST
+
+START_TEST(a_driver_that_does_not_come_back_is_given_up)
+{
+    struct killing killing = {0};
+    start_driver();
+    prova_config_driver(config, endpoint);
+    prova_config_wait(config, 1);
+    prova_config_progress(config, kill_their_driver, &killing, 10);
+    prova_result *result = run(run_until_stopped, NULL);
+    ck_assert_int_eq(killing.n_kills, 1);
+    ck_assert_int_eq(prova_result_code(result), PROVA_ETIMEOUT);
+    ck_assert_msg(strstr(prova_result_error(result), "gave up after 1 s without a driver at ipc://"), "%s",
+                  prova_result_error(result));
+    prova_result_free(result);
+}
+END_TEST
+
+START_TEST(a_driver_that_was_never_there_is_given_up_sooner)
+{
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/nobody", folder);
+    prova_config_driver(config, endpoint);
+    prova_config_wait(config, 1);
+    prova_result *result = run(return_x, NULL);
+    ck_assert_int_eq(prova_result_code(result), PROVA_ETIMEOUT);
+    ck_assert_msg(strstr(prova_result_error(result), "no driver answers at ipc://"), "%s",
+                  prova_result_error(result));
+    prova_result_free(result);
+}
+END_TEST
+
 /* Starts a second worker, which is this program run again (main), as soon as there is an experiment. */
 static int start_second_worker(const prova_result *result, void *arg)
 {
@@ -676,6 +753,10 @@ int main(int argc, char **argv)
     add(suite, "a_database_that_cannot_be_made_is_said_so", a_database_that_cannot_be_made_is_said_so);
     add(suite, "a_faulty_configuration_starts_nothing", a_faulty_configuration_starts_nothing);
     add(suite, "a_running_driver_is_used", a_running_driver_is_used);
+    add(suite, "a_driver_that_comes_back_is_waited_for", a_driver_that_comes_back_is_waited_for);
+    add(suite, "a_driver_that_does_not_come_back_is_given_up", a_driver_that_does_not_come_back_is_given_up);
+    add(suite, "a_driver_that_was_never_there_is_given_up_sooner",
+        a_driver_that_was_never_there_is_given_up_sooner);
     add(suite, "another_process_serves_the_same_experiment_by_its_role",
         another_process_serves_the_same_experiment_by_its_role);
     add(suite, "a_gang_over_mpi_needs_a_fleet_which_is_said_at_once",

@@ -51,6 +51,13 @@ def whole(value: Any, what: str, low: int, high: int) -> int:
     raise ConfigError(f"{what} must be a whole number from {low} to {high}, not {short(value)}")
 
 
+def seconds(value: Any, what: str, low: float, high: float) -> float:
+    """A duration from `low` to `high` seconds."""
+    if not low <= number(value, what) <= high:
+        raise ConfigError(f"{what} must be from {low:g} to {high:g} seconds, not {short(value)}")
+    return float(value)
+
+
 def step(value: Any) -> int:
     """A step of a report."""
     return whole(value, "a step", 0, MAX_STEP)

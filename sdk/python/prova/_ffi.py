@@ -52,6 +52,7 @@ _DECLARATIONS = {
     "prova_config_set": (c_int, [c_void_p, c_char_p, c_char_p]),
     "prova_config_database": (c_int, [c_void_p, c_char_p]),
     "prova_config_driver": (c_int, [c_void_p, c_char_p]),
+    "prova_config_wait": (c_int, [c_void_p, c_int]),
     "prova_config_worker": (c_int, [c_void_p, POINTER(c_char_p)]),
     "prova_config_resume": (c_int, [c_void_p, c_int]),
     "prova_config_progress": (c_int, [c_void_p, c_void_p, c_void_p, c_int]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -73,6 +74,7 @@ class Config:
         settings: Anything else of a sweep file by its dotted path, e.g. `{"limits.failures": 50}`.
         database: The SQLite file that keeps all results; "prova.db" unless it or $PROVA_DB says otherwise.
         driver: A running driver to use, e.g. "tcp://10.0.0.1:5700", instead of one of its own.
+        wait: Give up after so many seconds without that driver, whose restarts are waited for (default: 300; 0: never).
         resume: Go on with the newest unfinished experiment of that name, if there is one.
         start: How local workers are made: "fresh" Python processes (the function travels by cloudpickle), or "fork" of
             this one (nothing is pickled; not for a notebook or a process with threads).
@@ -107,6 +109,7 @@ class Config:
     settings: Dict[str, Any] = dataclasses.field(default_factory=dict)
     database: Optional[Union[str, "os.PathLike[str]"]] = None
     driver: Optional[str] = None
+    wait: Optional[float] = None
     resume: bool = False
     start: str = "fresh"
     progress: Union[bool, Callable[[Any], Optional[bool]]] = True
@@ -214,6 +217,8 @@ class Handle:
         lib.prova_config_database(self.pointer, config.database_path().encode())
         if config.driver is not None:
             lib.prova_config_driver(self.pointer, _check.text(config.driver, "driver").encode())
+        if config.wait is not None:
+            lib.prova_config_wait(self.pointer, math.ceil(_check.seconds(config.wait, "wait", 0, 1e9)))
         lib.prova_config_resume(self.pointer, int(bool(config.resume)))
         self.check()
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Union
 
 from . import _check, _command, errors
@@ -83,7 +82,9 @@ class Experiment:
 
     def result(self) -> Result:
         """What `lagom` would have returned, as of now."""
-        document = self.show()
+        return self._result(self.show())
+
+    def _result(self, document: Document) -> Result:
         about, best = document["experiment"], document.get("best")
         return Result({
             "id": self.id, "name": about["name"], "state": _state(about),
@@ -100,12 +101,7 @@ class Experiment:
         """
         more = ["--attempt", str(attempt)] if attempt else []
         place = self._connection._place if self._connection._place[0] == "--db" else []
-        try:
-            return _command.run(["logs", self.id, str(trial), *place, *more])
-        except errors.ConfigError as error:
-            if "no output was kept" in str(error):
-                return ""
-            raise
+        return _command.run(["logs", self.id, str(trial), *place, *more])
 
     def stop(self) -> None:
         """Stops it, so that it can be resumed. Returns when its running trials have stopped."""
@@ -115,24 +111,27 @@ class Experiment:
         """Removes it and its results from the database."""
         _command.run(["rm", self.id, *self._connection._place, "--force"])
 
-    def follow(self, interval: float = 0.5) -> Iterator[Result]:
-        """Its result now, and again at each change, until it is over.
+    def follow(self, interval: float = 0.5, wait: float = 300) -> Iterator[Result]:
+        """Its result now, and again at each change, until it is over. Its driver tells of the changes: nothing polls.
+
+        A driver that is started again is found again. Leaving the loop ends the following, and not the experiment.
 
         Args:
-            interval: Seconds between two looks.
+            interval: At least so many seconds between two results, 0 to 3600.
+            wait: Give up after so many seconds without a driver; 0: never.
 
         Yields:
             `Result`s; the last one is final.
+
+        Raises:
+            DriverError: it is not over, and no driver has it, or none that came back in time. The last result is of state
+                "unfinished" if its database was asked; `lagom` with `resume=True`, or `prova resume`, goes on with it.
+            ConfigError: an argument makes no sense.
         """
-        last: Optional[Dict[str, int]] = None
-        while True:
-            result = self.result()
-            if result.counts != last or result.state != "running":
-                last = result.counts
-                yield result
-            if result.state != "running":
-                return
-            time.sleep(interval)
+        words = [f"--{name}={_check.seconds(value, name, low, high)}"
+                 for name, value, low, high in (("interval", interval, 0, 3600), ("wait", wait, 0, 1e9))]
+        documents = _command.documents(["show", self.id, *self._connection._place, "--follow", *words])
+        return (self._result(document) for document in documents)
 
     def __repr__(self) -> str:
         return f"<prova experiment {self.id[:8]} of {self._connection!r}>"
