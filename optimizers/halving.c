@@ -4,7 +4,7 @@
  * | symbol   | meaning                                                    |
  * | r_k      | budget of rung k: min eta^k, the last one max              |
  * | n_k      | trials that have reached rung k of a bracket               |
- * | top      | the best floor(n_k / eta) of them                          |
+ * | top      | the best floor(n_k / reduction) of them                    |
  *
  * Which bracket a trial belongs to follows from its number alone, and what it has reached from its curve, so
  * the state is the same whether a history was lived through or told again by its ends. A trial counts once in
@@ -54,7 +54,7 @@ static int bracket_init(struct bracket *bracket, const struct halving_setup *set
         min *= setup->eta;
     bracket->per_round = setup->per_round[b];
     return rungs_create(&bracket->rungs, &bracket->n_rungs, min < setup->max_budget ? min : setup->max_budget,
-                        setup->max_budget, setup->eta);
+                        setup->max_budget, setup->eta, setup->reduction);
 }
 
 int halving_create(struct halving **out, const struct halving_setup *setup)

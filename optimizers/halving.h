@@ -16,7 +16,8 @@
  * A report at step s means that s + 1 units are used. */
 struct halving_setup {
     int64_t min_budget, max_budget, eta;
-    int64_t n_trials; /* limit; 0: none */
+    int64_t reduction; /* one in so many trials of a rung goes on */
+    int64_t n_trials;  /* limit; 0: none */
     size_t n_brackets;
     size_t n_round;          /* trials in one round */
     const size_t *per_round; /* [n_brackets] how many of them each bracket gets, in order of the brackets */

@@ -59,7 +59,7 @@ static struct ranked pop(struct ranked_heap *heap, bool best_first)
     return first;
 }
 
-int rungs_create(struct rung **out, size_t *n_out, int64_t min, int64_t max, int64_t eta)
+int rungs_create(struct rung **out, size_t *n_out, int64_t min, int64_t max, int64_t eta, int64_t reduction)
 {
     size_t n = 1;
     for (int64_t budget = min; budget <= (max - 1) / eta; budget *= eta) /* the next is below max */
@@ -70,7 +70,7 @@ int rungs_create(struct rung **out, size_t *n_out, int64_t min, int64_t max, int
         return ERR_NOMEM;
     int64_t budget = min;
     for (size_t k = 0; k < n; k++) {
-        rungs[k] = (struct rung){.budget = k + 1 < n ? budget : max, .eta = eta};
+        rungs[k] = (struct rung){.budget = k + 1 < n ? budget : max, .reduction = reduction};
         budget = k + 2 < n ? budget * eta : budget;
     }
     *out = rungs;
@@ -125,7 +125,7 @@ int rung_add(struct rung *rung, struct ranked item)
         push(&rung->top, false, better);
         push(&rung->rest, true, worse);
     }
-    if (rung->top.n < rung_n(rung) / (size_t)rung->eta)
+    if (rung->top.n < rung_n(rung) / (size_t)rung->reduction)
         push(&rung->top, false, pop(&rung->rest, true));
     return 0;
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /* Successive halving's rungs. A rung is a budget and what the trials that used it had reached; its *top* are
- * the best floor(n / eta) of the n trials in it. Trials are ordered by (value, number), so equal values never
- * fill the top with more than its share, and the top does not depend on the order in which trials came.
+ * the best floor(n / reduction) of the n trials in it. Trials are ordered by (value, number), so equal values
+ * never fill the top with more than its share, and the top does not depend on the order in which trials came.
  * Values are minimised; INFINITY is a trial that did not get there. */
 struct ranked {
     double value;
@@ -21,14 +21,14 @@ struct ranked_heap {
 
 struct rung {
     int64_t budget;
-    int64_t eta;
+    int64_t reduction;
     struct ranked_heap top, rest; /* with the worst and the best first */
     struct ranked_heap paused;    /* could go on, with the best first */
 };
 
 /* The budgets min, min eta, min eta^2, ... below max, then max: exact integers. *rungs has *n of them and is
- * the caller's (rungs_destroy). 1 <= min <= max, eta >= 2. Returns 0 or ERR_NOMEM. */
-int rungs_create(struct rung **rungs, size_t *n, int64_t min, int64_t max, int64_t eta);
+ * the caller's (rungs_destroy). 1 <= min <= max; eta, reduction >= 2. Returns 0 or ERR_NOMEM. */
+int rungs_create(struct rung **rungs, size_t *n, int64_t min, int64_t max, int64_t eta, int64_t reduction);
 void rungs_destroy(struct rung *rungs, size_t n);
 
 /* Units used when a report at this step has come: steps count from 0. */

@@ -1,11 +1,12 @@
 /* Schedule asha-stopping: asynchronous successive halving that stops instead of pausing (Li et al. 2020, as
  * in Syne Tune and Ray Tune). Every trial starts with max_budget and is stopped at a rung if it is not among
- * the best 1 / eta of those that have reached it so far. It needs no checkpoints and no second start, and is
- * the one to take where going on is expensive; in return a trial that came too early is judged by the few
- * that were there.
+ * the best 1 / reduction of those that have reached it so far. It needs no checkpoints and no second start,
+ * and is the one to take where going on is expensive; in return a trial that came too early is judged by the
+ * few that were there.
  *
- *   stop at rung k  <=>  n_k >= eta and the trial is not among the best floor(n_k / eta)      n_k: with this
- * trial
+ *   stop at rung k  <=>  n_k >= reduction and the trial is not among the best floor(n_k / reduction)
+ *
+ * n_k: with this trial; reduction is the paper's eta unless it is given.
  *
  * A report at step s means that s + 1 units are used. */
 #include <math.h>
@@ -16,7 +17,7 @@
 #include "optimizers/trial_table.h"
 
 struct options {
-    int64_t min_budget, max_budget, eta;
+    int64_t min_budget, max_budget, eta, reduction;
 };
 
 static const struct option asha_stopping_options[] = {
@@ -40,7 +41,14 @@ static const struct option asha_stopping_options[] = {
      .min = 2,
      .max = 1000,
      .initial = 3,
-     .help = "one in so many trials goes on at each rung"},
+     .help = "each rung has so many times the budget of the one below"},
+    {.name = "reduction",
+     .type = OPTION_INT,
+     .offset = offsetof(struct options, reduction),
+     .min = 0,
+     .max = 1000,
+     .initial = 0,
+     .help = "one in so many trials goes on at each rung; 0: as eta"},
 };
 
 /* A running trial. */
@@ -74,9 +82,10 @@ static int asha_create(void **state, const struct schedule_setup *setup, struct 
     if (options->min_budget > options->max_budget)
         return err_set(err, ERR_INVALID, "min_budget (%jd) is above max_budget (%jd)",
                        (intmax_t)options->min_budget, (intmax_t)options->max_budget);
+    int64_t reduction = options->reduction ? options->reduction : options->eta;
     struct asha *schedule = calloc(1, sizeof *schedule);
     if (!schedule || rungs_create(&schedule->rungs, &schedule->n_rungs, options->min_budget,
-                                  options->max_budget, options->eta) < 0) {
+                                  options->max_budget, options->eta, reduction) < 0) {
         asha_destroy(schedule);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
@@ -113,7 +122,7 @@ static enum decision asha_report(void *state, uint64_t trial, int64_t step, doub
         struct ranked item = {.value = isfinite(value) ? value : INFINITY, .trial = trial};
         if (rung_add(rung, item) < 0)
             return DECISION_CONTINUE; /* out of memory: the trial merely runs on */
-        if (rung_n(rung) >= (size_t)rung->eta && !rung_is_top(rung, item))
+        if (rung_n(rung) >= (size_t)rung->reduction && !rung_is_top(rung, item))
             decision = DECISION_STOP;
     }
     return decision;

@@ -73,6 +73,7 @@ static int hyperband_create(void **state, const struct schedule_setup *setup, st
     struct halving_setup halving = {.min_budget = options->min_budget,
                                     .max_budget = options->max_budget,
                                     .eta = options->eta,
+                                    .reduction = options->eta,
                                     .n_trials = setup->n_trials,
                                     .per_round = per_round};
     for (int64_t budget = options->min_budget; budget <= options->max_budget / options->eta;

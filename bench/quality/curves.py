@@ -22,7 +22,8 @@ TARGETS = {10: 0.20, 30: 0.08}
 SCHEDULES = {
     "full": "{{name: full}}",
     "asha": "{{name: asha, max_budget: {steps}}}",
-    "asha-2-4": "{{name: asha, max_budget: {steps}, min_budget: 2, eta: 4}}",  # fewer, farther rungs: first epochs mislead
+    # The first epoch misleads; more trials are begun than asha of 2, 6, 18, ... epochs would, and fewer go on.
+    "asha-2-3-4": "{{name: asha, max_budget: {steps}, min_budget: 2, eta: 3, reduction: 4}}",
     "asha-stopping": "{{name: asha-stopping, max_budget: {steps}}}",
     "hyperband": "{{name: hyperband, max_budget: {steps}}}",
 }

@@ -443,7 +443,7 @@ START_TEST(budgets_are_exact_powers)
 {
     struct rung *rungs = NULL;
     size_t n = 0;
-    ck_assert_int_eq(rungs_create(&rungs, &n, ladders[_i].min, ladders[_i].max, ladders[_i].eta), 0);
+    ck_assert_int_eq(rungs_create(&rungs, &n, ladders[_i].min, ladders[_i].max, ladders[_i].eta, 2), 0);
     ck_assert_uint_eq(n, ladders[_i].n);
     for (size_t k = 0; k < n; k++)
         ck_assert_int_eq(rungs[k].budget, ladders[_i].budgets[k]);
@@ -458,7 +458,7 @@ START_TEST(the_top_is_that_of_the_sorted_values)
     struct rng rng;
     double values[300];
     rng_init(&rng, 3, 3);
-    ck_assert_int_eq(rungs_create(&rungs, &n, 1, 1, 2 + _i), 0);
+    ck_assert_int_eq(rungs_create(&rungs, &n, 1, 1, 5, 1 + _i), 0);
     for (uint64_t m = 1; m <= 300; m++) {
         values[m - 1] = (double)rng_below(&rng, 30); /* with repeats */
         ck_assert_int_eq(rung_add(rungs, (struct ranked){values[m - 1], m}), 0);
@@ -467,7 +467,7 @@ START_TEST(the_top_is_that_of_the_sorted_values)
             for (uint64_t j = 1; j <= m; j++)
                 n_better += values[j - 1] < values[i - 1] || (values[j - 1] == values[i - 1] && j < i);
             bool is_top = rung_is_top(rungs, (struct ranked){values[i - 1], i});
-            ck_assert_int_eq(is_top, n_better < m / (uint64_t)(2 + _i));
+            ck_assert_int_eq(is_top, n_better < m / (uint64_t)(1 + _i));
         }
     }
     rungs_destroy(rungs, n);
@@ -535,6 +535,28 @@ START_TEST(asha_promotes_the_best_third)
 }
 END_TEST
 
+START_TEST(asha_keeps_as_few_as_reduction_says)
+{
+    /* Rungs 1, 3, 9 by eta; the reduction alone says how many go on. */
+    static const char *const words[] = {"max_budget", "9", "eta", "3", "reduction", "4", NULL};
+    const struct schedule_type *type = schedule_type_find("asha");
+    void *schedule = NULL;
+    struct err err = {0};
+    ck_assert_msg(open_schedule(&schedule, type, 5, words, &err) == 0, "%s", err.text);
+    for (uint64_t trial = 1; trial <= 3; trial++)
+        run_and_pause(type, schedule, trial, 0, 1, (double)trial);
+    expect(type, schedule, PLAN_NEW, 0, 1); /* floor(3 / 4) = 0 */
+    run_and_pause(type, schedule, 4, 0, 1, 4);
+    expect(type, schedule, PLAN_RESUME, 1, 3);
+    ck_assert_int_eq(type->started(schedule, 1, 3), 0);
+    expect(type, schedule, PLAN_NEW, 0, 1);
+    run_and_pause(type, schedule, 5, 0, 1, 5);
+    expect(type, schedule, PLAN_WAIT, 0, 0); /* floor(5 / 4) = 1, and that one runs */
+    ck_assert_int_eq(type->next_level(schedule, 1), 3);
+    type->destroy(schedule);
+}
+END_TEST
+
 START_TEST(asha_of_equal_trials_promotes_a_third)
 {
     const struct schedule_type *type = schedule_type_find("asha");
@@ -588,6 +610,25 @@ START_TEST(asha_stopping_keeps_the_best_third)
     void *schedule = asha("asha-stopping", 0);
     expect(type, schedule, PLAN_NEW, 0, 9);
     for (uint64_t trial = 1; trial <= 9; trial++) {
+        ck_assert_int_eq(type->started(schedule, trial, 9), 0);
+        ck_assert_int_eq(type->report(schedule, trial, 0, values[trial - 1]), decisions[trial - 1]);
+    }
+    ck_assert_int_eq(type->report(schedule, 1, 1, 99), DECISION_CONTINUE); /* no rung at 2 units */
+    type->destroy(schedule);
+}
+END_TEST
+
+START_TEST(asha_stopping_keeps_as_few_as_reduction_says)
+{
+    static const char *const words[] = {"max_budget", "9", "eta", "3", "reduction", "2", NULL};
+    static const double values[] = {5, 4, 3.5, 4.5, 3, 6};
+    static const enum decision decisions[] = {DECISION_CONTINUE, DECISION_CONTINUE, DECISION_CONTINUE,
+                                              DECISION_STOP,     DECISION_CONTINUE, DECISION_STOP};
+    const struct schedule_type *type = schedule_type_find("asha-stopping");
+    void *schedule = NULL;
+    struct err err = {0};
+    ck_assert_msg(open_schedule(&schedule, type, 0, words, &err) == 0, "%s", err.text);
+    for (uint64_t trial = 1; trial <= 6; trial++) {
         ck_assert_int_eq(type->started(schedule, trial, 9), 0);
         ck_assert_int_eq(type->report(schedule, trial, 0, values[trial - 1]), decisions[trial - 1]);
     }
@@ -652,12 +693,14 @@ int main(void)
     tcase_add_loop_test(every, the_most_rungs_are_no_trouble, 0, (int)n_schedule_types);
     tcase_add_loop_test(every, thousands_of_trials_are_no_trouble, 0, (int)n_schedule_types);
     tcase_add_loop_test(each, budgets_are_exact_powers, 0, COUNT(ladders));
-    tcase_add_loop_test(each, the_top_is_that_of_the_sorted_values, 0, 3);
+    tcase_add_loop_test(each, the_top_is_that_of_the_sorted_values, 0, 4);
     tcase_add_test(each, asha_promotes_the_best_third);
+    tcase_add_test(each, asha_keeps_as_few_as_reduction_says);
     tcase_add_test(each, asha_of_equal_trials_promotes_a_third);
     tcase_add_test(each, asha_counts_failures_as_the_worst);
     tcase_add_test(each, asha_counts_a_second_attempt_once);
     tcase_add_test(each, asha_stopping_keeps_the_best_third);
+    tcase_add_test(each, asha_stopping_keeps_as_few_as_reduction_says);
     tcase_add_test(each, hyperband_fills_brackets_by_their_sizes);
     tcase_add_test(each, hyperband_promotes_within_a_bracket);
     tcase_add_loop_test(each, budgets_must_make_sense, 0, 3);
