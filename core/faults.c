@@ -70,13 +70,16 @@ void faults_write(struct text *out, struct faults *faults, const char *file)
         qsort(faults->list, faults->n, sizeof *faults->list, compare);
     for (size_t i = 0; i < faults->n && i < MAX_WRITTEN; i++) {
         const struct fault *fault = &faults->list[i];
-        if (fault->line > 0)
+        if (!file || !*file)
+            text_printf(out, "%s\n", fault->text);
+        else if (fault->line > 0)
             text_printf(out, "%s:%u:%u: error: %s\n", file, fault->line, fault->column, fault->text);
         else
             text_printf(out, "%s: error: %s\n", file, fault->text);
     }
     if (faults->n > MAX_WRITTEN)
-        text_printf(out, "%s: error: and %zu more; mend these first\n", file, faults->n - MAX_WRITTEN);
+        text_printf(out, "%s%sand %zu more; mend these first\n", file ? file : "",
+                    file && *file ? ": error: " : "", faults->n - MAX_WRITTEN);
 }
 
 #define MAX_NAME 64

@@ -22,7 +22,8 @@ struct faults {
 void faults_fini(struct faults *faults);
 void faults_add(struct faults *faults, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Writes "file:line:column: error: text" lines, in the order of the file. */
+/* Writes "file:line:column: error: text" lines, in the order of the file; of none (NULL or "") the texts
+ * alone. */
 void faults_write(struct text *out, struct faults *faults, const char *file);
 
 /* Looks for the name that the user may have meant by `word` among names offered one by one: the one that

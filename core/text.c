@@ -31,6 +31,12 @@ const char *text_get(const struct text *text)
     return text->data ? text->data : "";
 }
 
+void text_trim(struct text *text)
+{
+    while (text->size > 0 && text->data[text->size - 1] == '\n')
+        text->data[--text->size] = '\0';
+}
+
 /* Makes room for `more` bytes and the terminator. */
 static bool reserve(struct text *text, size_t more)
 {

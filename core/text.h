@@ -21,6 +21,9 @@ const char *text_get(const struct text *text);
 /* Gives the content away (caller frees) and leaves the text empty; NULL if any append has failed. */
 char *text_take(struct text *text);
 
+/* Drops the newlines at its end. */
+void text_trim(struct text *text);
+
 void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const char *bytes, size_t size);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -56,7 +56,8 @@ static struct spec *read_spec(struct server *server, const struct wire_submit *s
         rc = faults.failed;
     if (rc) {
         struct text text = {0};
-        faults_write(&text, &faults, submit->file.size ? submit->file.data : "sweep");
+        faults_write(&text, &faults, submit->file.data);
+        text_trim(&text);
         reply(server, submit->request, rc, submit->experiment, text.size ? text_get(&text) : err_string(rc));
         text_fini(&text);
         spec_destroy(spec);

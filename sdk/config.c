@@ -71,16 +71,11 @@ static int refuse(prova_config *config, const char *format, ...)
     return keep_fault(config, ERR_INVALID, text);
 }
 
-/* With file, line and column where there is a file to look at; else the bare texts, a line each. */
 static char *write_faults(struct faults *faults, const char *file)
 {
     struct text text = {0};
-    if (file)
-        faults_write(&text, faults, file);
-    for (size_t i = 0; !file && i < faults->n; i++)
-        text_printf(&text, "%s\n", faults->list[i].text);
-    while (text.size && text.data[text.size - 1] == '\n')
-        text.data[--text.size] = '\0';
+    faults_write(&text, faults, file);
+    text_trim(&text);
     return text_take(&text);
 }
 

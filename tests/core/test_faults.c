@@ -22,6 +22,20 @@ START_TEST(faults_are_written_in_the_order_of_the_file)
 }
 END_TEST
 
+START_TEST(without_a_file_faults_are_their_texts)
+{
+    struct faults faults = {0};
+    struct text text = {0};
+    faults_add(&faults, 12, 7, "second");
+    faults_add(&faults, 2, 9, "first");
+    faults_write(&text, &faults, "");
+    text_trim(&text);
+    ck_assert_str_eq(text_get(&text), "first\nsecond");
+    text_fini(&text);
+    faults_fini(&faults);
+}
+END_TEST
+
 START_TEST(nobody_is_made_to_read_more_than_a_thousand)
 {
     struct faults faults = {0};
@@ -73,6 +87,7 @@ int main(void)
 {
     TCase *tests = tcase_create("faults");
     tcase_add_test(tests, faults_are_written_in_the_order_of_the_file);
+    tcase_add_test(tests, without_a_file_faults_are_their_texts);
     tcase_add_test(tests, nobody_is_made_to_read_more_than_a_thousand);
     tcase_add_loop_test(tests, the_nearest_name_is_found_unless_it_is_far, 0, sizeof words / sizeof *words);
     tcase_add_test(tests, a_word_of_any_length_may_be_asked_for);

@@ -8,9 +8,58 @@ from .errors import ConfigError
 
 TYPE_CHECKING = False  # workers import this, and their first trial waits for it
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, TypeVar
+    T = TypeVar("T")
 
 MAX_STEP = 2 ** 53
+DIRECTIONS = {"max": "maximize", "maximize": "maximize", "min": "minimize", "minimize": "minimize"}
+
+
+def hint(name: str, known: List[str]) -> str:
+    """What may be meant by a name that is not among those that are known, or all of them.
+
+    >>> hint("trails", ["trials", "hours"])
+    "; did you mean 'trials'?"
+    """
+    import difflib
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known) or 'none'}"
+
+
+def _explain(function: Any, arguments: Any, options: Dict[str, Any]) -> None:
+    """Raises why it cannot be called so, if that is why it has failed."""
+    import inspect
+    signature = inspect.signature(function)
+    method = function.__name__ == "__init__"
+    what = type(arguments[0]).__name__ if method else function.__name__
+    known = [each.name for each in list(signature.parameters.values())[method:] if each.kind != each.VAR_KEYWORD]
+    takes_all = any(each.kind == each.VAR_KEYWORD for each in signature.parameters.values())
+    for name in options:
+        if name not in known and not takes_all:
+            raise ConfigError(f"{what} has no argument '{name}'{hint(name, known)}") from None
+    try:
+        signature.bind(*arguments, **options)
+    except TypeError as error:
+        raise ConfigError(f"{what}: {error}") from None
+
+
+def explained(what: T) -> T:
+    """A public function, or a class, that says in our words what is wrong with the names and the number of its arguments."""
+    import functools
+    function: Any = what.__init__ if isinstance(what, type) else what  # type: ignore[misc]
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except TypeError:
+            _explain(function, arguments, options)
+            raise
+
+    if not isinstance(what, type):
+        return call  # type: ignore[return-value]
+    setattr(what, "__init__", call)  # noqa: B010
+    return what
 
 
 def short(value: Any) -> str:
@@ -77,6 +126,35 @@ def text(value: Any, what: str) -> str:
 def path(value: Any, what: str) -> str:
     """A path, as text."""
     return text(os.fspath(value) if isinstance(value, os.PathLike) else value, what)
+
+
+def plug_in(value: Any, what: str) -> Any:
+    """The name of a search, schedule, stopping rule or context, or a dict with it and its options."""
+    from collections.abc import Mapping
+    if isinstance(value, Mapping):
+        value = mapping(value, what)
+        text(value.get("name"), f"the name in {what}")
+        return value
+    if isinstance(value, str):
+        return text(value, what)
+    raise ConfigError(f"{what} must be a name, or a dict with a name and options, not {short(value)}")
+
+
+def goal(value: Any) -> str:
+    """"minimize" or "maximize"."""
+    if text(value, "goal") in ("minimize", "maximize"):
+        return str(value)
+    meant = DIRECTIONS.get(value.lower())
+    raise ConfigError(f"goal is '{value}': it must be 'minimize' or 'maximize'"
+                      + (f"; did you mean '{meant}'?" if meant else ""))
+
+
+def direction(value: Any) -> str:
+    """The goal that one of Maggy's directions is: "max" or "min", in any case."""
+    meant = DIRECTIONS.get(text(value, "direction").lower())
+    if meant is None:
+        raise ConfigError(f"direction is '{value}': it must be 'max' or 'min'")
+    return meant
 
 
 def mapping(value: Any, what: str) -> Dict[str, Any]:

@@ -15,8 +15,16 @@ def drop(model: Any, names: List[str]) -> Any:
     Its other layers are made anew of their configurations, since those behind a gap may have other shapes; they keep
     their weights where the shapes are the same. A compiled model is compiled again.
 
+    Args:
+        model: A Sequential or functional model.
+        names: Those of its layers that are left out, each with one input of any shape.
+
     Raises:
         ConfigError: the model has no such layer, the layer joins several others, or the model is a class of its own.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, name="hidden"), keras.layers.Dense(1, name="out")])
+    >>> [(layer.name, tuple(layer.kernel.shape)) for layer in drop(model, ["hidden"]).layers]
+    [('out', (4, 1))]
     """
     known = [layer.name for layer in model.layers]
     for name in names:

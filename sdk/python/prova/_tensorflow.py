@@ -64,7 +64,14 @@ class Group:
 
 def share(made: Any) -> Any:
     """Datasets that are divided among workers by their elements, where nobody has chosen otherwise: by files, as
-    TensorFlow would like best, needs a file for each worker at least."""
+    TensorFlow would like best, needs a file for each worker at least.
+
+    Args:
+        made: A `tf.data.Dataset`, or a tuple, list or dict of such and other things, which stay as they are.
+
+    >>> share(tf.data.Dataset.range(8)).options().experimental_distribute.auto_shard_policy.name
+    'DATA'
+    """
     if isinstance(made, (tuple, list)):
         return type(made)(share(part) for part in made)
     if isinstance(made, dict):

@@ -22,7 +22,14 @@ from .errors import EarlyStop
 
 
 def choose_backend(local_world: int) -> str:
-    """NCCL if every member on this host can have a GPU of its own, else gloo."""
+    """NCCL if every member on this host can have a GPU of its own, else gloo.
+
+    Args:
+        local_world: How many members there are on this host, at least 1.
+
+    >>> choose_backend(10 ** 6)
+    'gloo'
+    """
     has_gpus = torch.cuda.is_available() and torch.cuda.device_count() >= local_world
     return "nccl" if has_gpus and distributed.is_nccl_available() else "gloo"
 

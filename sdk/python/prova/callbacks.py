@@ -4,14 +4,16 @@
     lightning.Trainer(callbacks=[prova.callbacks.LightningReport("val_loss")])
     transformers.Trainer(..., callbacks=[prova.callbacks.TransformersReport("eval_loss")])
 
-A trial that is stopped leaves the framework's loop by `prova.EarlyStop`.
+A trial that is stopped leaves the framework's loop by `prova.EarlyStop`. Of the members of a distributed trial only rank 0
+reports, and all leave at the same step. Outside of a trial a callback does nothing.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
+from . import _check
 from ._trial import Reporter, current_trial, report
 from .errors import ConfigError, UnsupportedError
 
@@ -41,57 +43,85 @@ def _pick(values: Any, metric: str) -> Any:
     return values[metric]
 
 
+def _keras(event: str, step: Callable[[int], Optional[int]], reporter: Optional[Reporter], metric: str) -> Any:
+    _check.text(metric, "metric")
+    keras = _first("keras", "tensorflow.keras")
+
+    def on_event(_callback: Any, number: int, logs: Any = None) -> None:
+        _tell(reporter, _pick(logs, metric), step(number))
+
+    return type("Report", (keras.callbacks.Callback,), {event: on_event})()
+
+
 def KerasEpochEnd(reporter: Optional[Reporter] = None, metric: str = "val_loss") -> Any:  # noqa: N802
-    """A Keras callback that reports `metric` at the end of each epoch, at the epoch's number.
+    """A Keras callback that reports `metric` at the end of each epoch, at the epoch's number, from 0.
 
     Args:
         reporter: The training function's; None: that of the running trial.
-        metric: Its name among what the framework gives.
+        metric: Its name in the `logs` that Keras gives: "loss", the names of the compiled metrics, and with "val_" before
+            them those of the validation data. One number, in the metric's own unit.
+
+    Returns:
+        A `keras.callbacks.Callback`, for the `callbacks` of `fit`.
 
     Raises:
-        UnsupportedError: the framework is not installed.
-        ConfigError: when it is called: the framework gives no such metric.
+        UnsupportedError: neither Keras nor TensorFlow is installed.
+        ConfigError: `metric` is no text; or, in `fit`, Keras gives no such metric.
+
+    >>> import keras
+    >>> import numpy
+    >>> import prova
+    >>> def train(rate):
+    ...     x = numpy.linspace(-1, 1, 32).reshape(32, 1)
+    ...     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    ...     model.compile(keras.optimizers.SGD(rate), "mse")
+    ...     model.fit(x, 2 * x, epochs=3, verbose=0, validation_data=(x, 2 * x), callbacks=[KerasEpochEnd()])
+    >>> result = prova.lagom(train, name="epochs", parameters={"rate": prova.double(0.01, 0.1)}, trials=1, workers=1,
+    ...                      metric="val_loss", progress=False)
+    >>> prova.connect().experiment("epochs").trials[0].curve()[0]
+    [0, 1, 2]
     """
-    keras = _first("keras", "tensorflow.keras")
-
-    class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            _tell(reporter, _pick(logs, metric), epoch)
-
-    return EpochEnd()
+    return _keras("on_epoch_end", lambda epoch: epoch, reporter, metric)
 
 
 def KerasBatchEnd(reporter: Optional[Reporter] = None, metric: str = "loss") -> Any:  # noqa: N802
-    """A Keras callback that reports `metric` at the end of each batch, at steps that count batches.
+    """The same as `KerasEpochEnd`, at the end of each batch of the training. Steps count the batches of all epochs, from 0;
+    `reporter`, `metric` (of which Keras gives the mean over the epoch so far, and none of validation), what is returned and
+    raised are as there.
 
-    Args:
-        reporter: The training function's; None: that of the running trial.
-        metric: Its name among what the framework gives.
-
-    Raises:
-        UnsupportedError: the framework is not installed.
-        ConfigError: when it is called: the framework gives no such metric.
+    >>> import keras
+    >>> KerasBatchEnd(metric="accuracy").on_train_batch_end(0, {"accuracy": 0.5, "loss": 0.7})
+    >>> KerasBatchEnd(metric="acuracy").on_train_batch_end(0, {"accuracy": 0.5, "loss": 0.7})
+    Traceback (most recent call last):
+    prova.errors.ConfigError: the framework gives no metric 'acuracy'; it gives: accuracy, loss
     """
-    keras = _first("keras", "tensorflow.keras")
-
-    class BatchEnd(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
-        def on_train_batch_end(self, _batch: int, logs: Any = None) -> None:
-            _tell(reporter, _pick(logs, metric), None)
-
-    return BatchEnd()
+    return _keras("on_train_batch_end", lambda _batch: None, reporter, metric)
 
 
 def LightningReport(metric: str = "val_loss", reporter: Optional[Reporter] = None) -> Any:  # noqa: N802
-    """A callback of PyTorch Lightning that reports a logged `metric` after each validation, at the epoch's number.
+    """A callback of PyTorch Lightning that reports `metric` after each validation, at the epoch's number, from 0. The
+    sanity check before the training is none.
 
     Args:
+        metric: The name under which the module logs it (`self.log("val_loss", ...)`): a number, or a tensor of one element.
         reporter: The training function's; None: that of the running trial.
-        metric: Its name among what the framework gives.
+
+    Returns:
+        A `Callback` of Lightning, for the `callbacks` of its `Trainer`.
 
     Raises:
-        UnsupportedError: the framework is not installed.
-        ConfigError: when it is called: the framework gives no such metric.
+        UnsupportedError: Lightning is not installed.
+        ConfigError: `metric` is no text; or, in `fit`, the module has not logged it.
+
+    >>> import pytorch_lightning
+    >>> from types import SimpleNamespace
+    >>> trainer = SimpleNamespace(sanity_checking=False, current_epoch=0, callback_metrics={"val_loss": 0.5})
+    >>> LightningReport().on_validation_end(trainer, None)
+    >>> LightningReport("loss").on_validation_end(trainer, None)
+    Traceback (most recent call last):
+    prova.errors.ConfigError: the framework gives no metric 'loss'; it gives: val_loss
     """
+    _check.text(metric, "metric")
     lightning = _first("lightning.pytorch", "pytorch_lightning")
 
     class Report(lightning.Callback):  # type: ignore[misc, name-defined]
@@ -103,16 +133,28 @@ def LightningReport(metric: str = "val_loss", reporter: Optional[Reporter] = Non
 
 
 def TransformersReport(metric: str = "eval_loss", reporter: Optional[Reporter] = None) -> Any:  # noqa: N802
-    """A callback of transformers' Trainer that reports `metric` of each evaluation, at the global step.
+    """A callback of transformers' `Trainer` that reports `metric` of each evaluation, at the global step: how many updates
+    of the weights there were.
 
     Args:
+        metric: Its name among what an evaluation gives: "eval_loss", and what `compute_metrics` returns with "eval_" before it.
         reporter: The training function's; None: that of the running trial.
-        metric: Its name among what the framework gives.
+
+    Returns:
+        A `TrainerCallback`, for the `callbacks` of the `Trainer`, whose `eval_strategy` says when it evaluates.
 
     Raises:
-        UnsupportedError: the framework is not installed.
-        ConfigError: when it is called: the framework gives no such metric.
+        UnsupportedError: transformers is not installed.
+        ConfigError: `metric` is no text; or, in `train`, an evaluation has no such metric.
+
+    >>> import transformers
+    >>> report, state = TransformersReport("eval_accuracy"), transformers.TrainerState(global_step=40)
+    >>> report.on_evaluate(None, state, None, metrics={"eval_accuracy": 0.5})
+    >>> report.on_evaluate(None, state, None, metrics={"eval_loss": 0.7})
+    Traceback (most recent call last):
+    prova.errors.ConfigError: the framework gives no metric 'eval_accuracy'; it gives: eval_loss
     """
+    _check.text(metric, "metric")
     transformers = _first("transformers")
 
     class Report(transformers.TrainerCallback):  # type: ignore[misc, name-defined]

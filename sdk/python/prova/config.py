@@ -16,7 +16,6 @@ from . import _check, _ffi
 from .errors import ConfigError
 
 PlugIn = Union[str, Mapping[str, Any]]
-_DIRECTIONS = {"max": "maximize", "maximize": "maximize", "min": "minimize", "minimize": "minimize"}
 
 
 def _plain(value: Any) -> Any:
@@ -49,6 +48,7 @@ def _space(parameters: Any) -> Mapping[str, Any]:
     return dict(parameters)
 
 
+@_check.explained
 @dataclasses.dataclass
 class Config:
     """An experiment.
@@ -126,10 +126,7 @@ class Config:
         known = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             if name not in known:
-                import difflib
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known)}"
-                raise ConfigError(f"a configuration has no '{name}'{hint}")
+                raise ConfigError(f"a configuration has no '{name}'{_check.hint(name, known)}")
         return dataclasses.replace(self, **changes)
 
     def check(self) -> None:
@@ -140,6 +137,8 @@ class Config:
         """
         if self.start not in ("fresh", "fork"):
             raise ConfigError(f"start is {_check.short(self.start)}: it must be 'fresh' or 'fork'")
+        if self.name is not None:
+            _check.text(self.name, "name")
         _check.flag(self.resume, "resume")
         _check.flag(self.logs, "logs")
         if not callable(self.progress):
@@ -153,20 +152,18 @@ class Config:
             if value is not None:
                 out.append((path, to_yaml(value)))
 
-        if self.goal is not None and _check.text(self.goal, "goal") not in _DIRECTIONS:
-            raise ConfigError(f"goal is '{self.goal}': it must be 'minimize' or 'maximize'")
-        add("metric.name", self.metric)
-        add("metric.goal", _DIRECTIONS[self.goal] if self.goal else None)
+        add("metric.name", self.metric if self.metric is None else _check.text(self.metric, "metric"))
+        add("metric.goal", self.goal if self.goal is None else _check.goal(self.goal))
         add("parameters", self.parameters and _space(self.parameters))
         for kind in ("search", "schedule", "stopping"):
             value = getattr(self, kind)
-            if isinstance(value, str):
-                add(kind + ".name", value)
-            elif value is not None:
-                add(kind, value)
+            if value is not None:
+                value = _check.plug_in(value, kind)
+                add(kind + ".name" if isinstance(value, str) else kind, value)
         for path, value in (("limits.trials", self.trials), ("limits.hours", self.hours),
                             ("limits.target", self.target), ("workers", self.workers), ("retries", self.retries),
-                            ("seed", self.seed), ("context", self.context)):
+                            ("seed", self.seed),
+                            ("context", self.context if self.context is None else _check.plug_in(self.context, "context"))):
             add(path, value)
         for path, value in _check.mapping(self.settings, "settings").items():
             add(path, value)
@@ -308,6 +305,7 @@ class MaggyConfig:
         raise NotImplementedError
 
 
+@_check.explained
 class BaseConfig(MaggyConfig):
     """One run of the training function: Maggy's class of that name.
 
@@ -367,6 +365,7 @@ def _name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name) or "experiment"
 
 
+@_check.explained
 class HyperparameterOptConfig(MaggyConfig):
     """A hyperparameter search: Maggy's class of that name.
 
@@ -402,13 +401,11 @@ class HyperparameterOptConfig(MaggyConfig):
                  dataset: Any = None, *, workers: int = 1, train_set: Any = None, test_set: Any = None) -> None:
         super().__init__(name, description, hb_interval)
         _check.whole(num_trials, "num_trials", 1, 2 ** 53)
-        if _check.text(direction, "direction").lower() not in _DIRECTIONS:
-            raise ConfigError(f"direction is '{direction}': it must be 'max' or 'min'")
         self.num_trials = num_trials
         self.optimizer = optimizer
         self.searchspace = searchspace
         self.optimization_key = optimization_key
-        self.direction = direction.lower()
+        self.direction = _check.direction(direction)
         self.es_interval = es_interval
         self.es_min = es_min
         self.es_policy = es_policy
@@ -429,13 +426,14 @@ class HyperparameterOptConfig(MaggyConfig):
         elif policy is None or (isinstance(policy, str) and policy.lower() in ("none", "nostop")):
             policy = "none"
         return Config(name=_name(self.name), parameters=self.searchspace, metric=self.optimization_key,
-                      goal=_DIRECTIONS[self.direction], trials=self.num_trials, stopping=policy, model=self.model,
+                      goal=self.direction, trials=self.num_trials, stopping=policy, model=self.model,
                       dataset=self.dataset, workers=self.workers, **plan)
 
 
 OptimizationConfig = HyperparameterOptConfig
 
 
+@_check.explained
 class DistributedConfig(MaggyConfig):
     """One training run on several workers at once.
 
@@ -476,7 +474,7 @@ class DistributedConfig(MaggyConfig):
         self.hparams = _check.mapping(hparams or {}, "hparams")
         self.runtime = runtime or self._RUNTIME
         self.metric = metric
-        self.direction = direction
+        self.direction = _check.direction(direction)
 
     def to_config(self) -> Config:
         return Config(name=_name(self.name), context="distributed", metric=self.metric, goal=self.direction,
@@ -485,6 +483,7 @@ class DistributedConfig(MaggyConfig):
                       model=self.model, dataset=self.dataset, workers=self.workers)
 
 
+@_check.explained
 class TorchDistributedConfig(DistributedConfig):
     """Distributed training with PyTorch: Maggy's class of that name.
 
@@ -521,6 +520,7 @@ class TorchDistributedConfig(DistributedConfig):
                          **options)
 
 
+@_check.explained
 class TfDistributedConfig(DistributedConfig):
     """Distributed training with TensorFlow: Maggy's class of that name.
 
@@ -562,6 +562,7 @@ class TfDistributedConfig(DistributedConfig):
                          model=_handed_on(model), **options)
 
 
+@_check.explained
 class AblationConfig(MaggyConfig):
     """An ablation study: Maggy's class of that name.
 
@@ -592,11 +593,9 @@ class AblationConfig(MaggyConfig):
                  metric: str = "metric", repeats: int = 1, hparams: Optional[Mapping[str, Any]] = None,
                  workers: int = 1) -> None:
         super().__init__(name, description, hb_interval)
-        if _check.text(direction, "direction").lower() not in _DIRECTIONS:
-            raise ConfigError(f"direction is '{direction}': it must be 'max' or 'min'")
         self.ablation_study = ablation_study
         self.ablator = ablator
-        self.direction = direction.lower()
+        self.direction = _check.direction(direction)
         self.model = model
         self.dataset = dataset
         self.metric = metric
@@ -620,6 +619,6 @@ class AblationConfig(MaggyConfig):
         if self.ablator != "loco":
             section["mode"] = self.ablator
         section.setdefault("repeats", self.repeats)
-        return Config(name=_name(self.name), context="ablation", goal=_DIRECTIONS[self.direction], metric=self.metric,
+        return Config(name=_name(self.name), context="ablation", goal=self.direction, metric=self.metric,
                       parameters={name: {"value": value} for name, value in self.hparams.items()},
                       settings={"ablation": section}, model=model, dataset=dataset, workers=self.workers)

@@ -77,10 +77,7 @@ def set_context(context: str, *arguments: Any, **options: Any) -> None:
     global _config
     if _check.text(context, "context") not in _CONTEXTS:
         raise ConfigError(f"unknown context '{context}'; there are: {', '.join(_CONTEXTS)}")
-    try:
-        _config = _CONTEXTS[context](*arguments, **options)
-    except TypeError as error:
-        raise ConfigError(f"context '{context}': {error}") from None
+    _config = _CONTEXTS[context](*arguments, **options)
 
 
 # What says that a call of lagom is one of Maggy's before it had configurations.
@@ -99,7 +96,7 @@ def _configure(options: Dict[str, Any]) -> Any:
         mine["optimizer"] = mine["optimizer"] or "randomsearch"
     try:
         return _CONTEXTS[kind](**mine)
-    except TypeError as error:
+    except ConfigError as error:
         raise ConfigError(f"lagom of an {kind} experiment: {error}") from None
 
 

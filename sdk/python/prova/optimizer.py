@@ -11,6 +11,7 @@ from typing import Any, Dict, Optional
 from . import _check
 
 
+@_check.explained
 class Optimizer:
     """What Maggy calls an optimizer: a search, and how long its trials run.
 
@@ -21,16 +22,20 @@ class Optimizer:
         search: Its name.
         schedule: A dict of its name and options; None: every trial runs to its end.
 
+    Raises:
+        ConfigError: one of them is no such thing.
+
     >>> Optimizer("sobol").plan
     {'search': 'sobol'}
     """
 
     def __init__(self, search: str, schedule: Optional[Dict[str, Any]] = None) -> None:
-        self.plan: Dict[str, Any] = {"search": search}
+        self.plan: Dict[str, Any] = {"search": _check.text(search, "search")}
         if schedule is not None:
-            self.plan["schedule"] = schedule
+            self.plan["schedule"] = _check.plug_in(schedule, "schedule")
 
 
+@_check.explained
 class RandomSearch(Optimizer):
     """Points drawn at random.
 
@@ -42,6 +47,7 @@ class RandomSearch(Optimizer):
         super().__init__("random")
 
 
+@_check.explained
 class GridSearch(Optimizer):
     """All points of a grid.
 
@@ -53,6 +59,7 @@ class GridSearch(Optimizer):
         super().__init__("grid")
 
 
+@_check.explained
 class TPE(Optimizer):
     """Tree-structured Parzen estimators.
 
@@ -64,6 +71,7 @@ class TPE(Optimizer):
         super().__init__("tpe")
 
 
+@_check.explained
 class GP(Optimizer):
     """Bayesian optimization with Gaussian processes.
 
@@ -75,6 +83,7 @@ class GP(Optimizer):
         super().__init__("gp")
 
 
+@_check.explained
 class Asha(Optimizer):
     """Asynchronous successive halving of random points. The training function asks for its `budget`.
 

@@ -52,13 +52,22 @@ def best_so_far(result: Result, axes: Any = None) -> Any:
 
     Args:
         result: A result.
-        axes: Matplotlib axes to draw on; new ones without.
+        axes: Matplotlib axes to draw on; None: new ones, of 6.4 x 4 inches.
 
     Returns:
-        The axes.
+        The axes: over the trials' numbers, from 1, the objective in its own unit.
 
     Raises:
-        ConfigError: no trial has a value.
+        ConfigError: it is no result, or no trial has a value.
+        ProvaError: matplotlib is not installed.
+
+    >>> import matplotlib
+    >>> import prova
+    >>> matplotlib.use("Agg")
+    >>> result = prova.lagom(lambda x: x, name="best", parameters={"x": prova.double(0, 1)}, trials=4, progress=False)
+    >>> axes = best_so_far(result)
+    >>> axes.get_xlabel(), axes.get_ylabel(), len(axes.collections[0].get_offsets())
+    ('trial', 'objective', 4)
     """
     trials = _with_value(result)
     axes = _axes(axes)
@@ -80,14 +89,25 @@ def learning_curves(result: Result, metric: Optional[str] = None, axes: Any = No
 
     Args:
         result: A result.
-        metric: Name of another metric than the objective.
-        axes: Matplotlib axes to draw on; new ones without.
+        metric: Name of another metric than the objective; None: the objective.
+        axes: Matplotlib axes to draw on; None: new ones, of 6.4 x 4 inches.
 
     Returns:
-        The axes.
+        The axes: over the steps that were reported the metric in its own unit, a line a trial.
 
     Raises:
-        ConfigError: no trial has reported it.
+        ConfigError: it is no result, or no trial has reported that metric.
+        ProvaError: matplotlib is not installed.
+
+    >>> import matplotlib
+    >>> import prova
+    >>> matplotlib.use("Agg")
+    >>> def train(x):
+    ...     for epoch in range(3):
+    ...         prova.report(epoch, x / (epoch + 1))
+    >>> result = prova.lagom(train, name="curves", parameters={"x": prova.double(0, 1)}, trials=4, progress=False)
+    >>> [line.get_xdata().tolist() for line in learning_curves(result).lines]
+    [[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
     """
     curves = [(trial, *trial.curve(metric or result.metric)) for trial in _trials(result)]
     known = sorted({r["metric"] for trial in _trials(result) for r in trial.reports})
@@ -167,13 +187,23 @@ def parallel_coordinates(result: Result, axes: Any = None) -> Any:
 
     Args:
         result: A result.
-        axes: Matplotlib axes to draw on; new ones without.
+        axes: Matplotlib axes to draw on; None: new ones, 4 inches high and the wider the more parameters there are.
 
     Returns:
-        The axes.
+        The axes: parameters from left to right in the order of the space, without constants, each on its own scale from its
+        lower to its upper end, and then the objective from the least to the greatest value.
 
     Raises:
-        ConfigError: no trial has a value.
+        ConfigError: it is no result, or no trial has a value.
+        ProvaError: matplotlib is not installed.
+
+    >>> import matplotlib
+    >>> import prova
+    >>> matplotlib.use("Agg")
+    >>> space = {"x": prova.double(0, 1), "units": prova.int(1, 8)}
+    >>> result = prova.lagom(lambda x, units: x * units, name="lines", parameters=space, trials=4, progress=False)
+    >>> [label.get_text() for label in parallel_coordinates(result).get_xticklabels()]
+    ['x', 'units', 'objective']
     """
     trials = _with_value(result)
     names = _names(result, trials)
@@ -224,13 +254,23 @@ def parameter_effects(result: Result, parameters: Optional[Sequence[str]] = None
 
     Args:
         result: A result.
-        parameters: Some of its parameters; all without.
+        parameters: Names of some of its parameters; None: all but constants.
 
     Returns:
-        The panels' axes, an array.
+        The panels' axes, a NumPy array of shape (parameters,): over a parameter's values, on its own scale, the objective.
 
     Raises:
-        ConfigError: there is no such parameter, or nothing to plot.
+        ConfigError: it is no result, there is no such parameter, or nothing to plot.
+        ProvaError: matplotlib is not installed.
+
+    >>> import matplotlib
+    >>> import prova
+    >>> matplotlib.use("Agg")
+    >>> space = {"x": prova.double(0.01, 1, log=True)}
+    >>> result = prova.lagom(lambda x: x, name="panels", parameters=space, trials=4, progress=False)
+    >>> panels = parameter_effects(result)
+    >>> panels.shape, panels[0].get_xscale()
+    ((1,), 'log')
     """
     _pyplot()
     trials = _with_value(result)
@@ -283,14 +323,26 @@ def component_effects(result: Result, axes: Any = None) -> Any:
     important on top; what is shown to matter in blue, what is not in grey.
 
     Args:
-        result: A result.
-        axes: Matplotlib axes to draw on; new ones without.
+        result: A result of an ablation study.
+        axes: Matplotlib axes to draw on; None: new ones, the higher the more components there are.
 
     Returns:
-        The axes.
+        The axes: a row a component; the mean change of the objective, in its own unit, and its interval at the study's
+        `confidence` (0 to 1).
 
     Raises:
         ConfigError: it is no ablation study, or compares nothing.
+        ProvaError: matplotlib is not installed.
+
+    >>> import matplotlib
+    >>> import prova
+    >>> matplotlib.use("Agg")
+    >>> def train(dataset, trial):
+    ...     return 2.0 * len(dataset) + trial.seed % 3
+    >>> result = prova.lagom(train, prova.AblationConfig({"features": ["age", "income"]}, repeats=3), progress=False,
+    ...                      dataset=lambda: {"age": [1], "income": [2], "height": [3]})
+    >>> sorted(label.get_text() for label in component_effects(result).get_yticklabels())
+    ['feature:age', 'feature:income']
     """
     compared = [c for c in result.components if c["change"] is not None]
     if not compared:

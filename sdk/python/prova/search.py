@@ -7,7 +7,7 @@ import json
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from . import _check, _ffi, errors
-from .config import _DIRECTIONS, to_yaml
+from .config import to_yaml
 
 _lib = _ffi.library
 
@@ -40,6 +40,7 @@ def _number_of(suggestion: Union[Suggestion, int]) -> int:
     return _check.whole(suggestion, "what is told (a suggestion, or its number)", 1, 2 ** 63 - 1)
 
 
+@_check.explained
 class Search:
     """A search of a space.
 
@@ -66,12 +67,10 @@ class Search:
         if isinstance(search, Mapping):
             options = {**{k: v for k, v in search.items() if k != "name"}, **options}
             search = search.get("name")  # type: ignore[assignment]
-        if _check.text(goal, "goal") not in _DIRECTIONS:
-            raise errors.ConfigError(f"goal is '{goal}': it must be 'minimize' or 'maximize'")
         message = ctypes.create_string_buffer(2048)
         space = to_yaml(_check.mapping(parameters, "parameters"))
         self._take(_lib.prova_search_new(
-            space.encode(), _check.text(search, "search").encode(), to_yaml(options).encode(), _DIRECTIONS[goal].encode(),
+            space.encode(), _check.text(search, "search").encode(), to_yaml(options).encode(), _check.goal(goal).encode(),
             _check.whole(seed, "seed", 0, 2 ** 64 - 1), message, len(message)), message)
 
     def _take(self, pointer: Optional[int], message: "ctypes.Array[ctypes.c_char]") -> None:

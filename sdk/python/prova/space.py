@@ -36,6 +36,10 @@ def _details(parameter: Parameter, default: Optional[Value], when: Optional[When
     return parameter
 
 
+def _whole(value: Any, what: str) -> builtins.int:
+    return _check.whole(value, what, -2 ** 63, 2 ** 63 - 1)
+
+
 def _range(kind: str, low: Any, high: Any, log: bool, step: Any) -> Parameter:
     parameter: Parameter = {"type": kind, "min": low, "max": high}
     if _check.flag(log, "log"):
@@ -45,6 +49,7 @@ def _range(kind: str, low: Any, high: Any, log: bool, step: Any) -> Parameter:
     return parameter
 
 
+@_check.explained
 def double(low: float, high: float, *, log: bool = False, step: Optional[float] = None,
            default: Optional[float] = None, when: Optional[When] = None) -> Parameter:
     """A real number from `low` to `high`, both included.
@@ -66,9 +71,13 @@ def double(low: float, high: float, *, log: bool = False, step: Optional[float] 
     >>> double(1e-4, 1, log=True)
     {'type': 'double', 'min': 0.0001, 'max': 1.0, 'scale': 'log'}
     """
-    return _details(_range("double", _check.number(low, "low"), _check.number(high, "high"), log, step), default, when)
+    low, high = _check.number(low, "low"), _check.number(high, "high")
+    step, default = (each if each is None else _check.number(each, what)
+                     for each, what in ((step, "step"), (default, "default")))
+    return _details(_range("double", low, high, log, step), default, when)
 
 
+@_check.explained
 def int(low: builtins.int, high: builtins.int, *, log: bool = False, step: Optional[builtins.int] = None,
         default: Optional[builtins.int] = None, when: Optional[When] = None) -> Parameter:
     """A whole number from `low` to `high`, both included.
@@ -90,9 +99,13 @@ def int(low: builtins.int, high: builtins.int, *, log: bool = False, step: Optio
     >>> int(1, 8)
     {'type': 'int', 'min': 1, 'max': 8}
     """
+    low, high = _whole(low, "low"), _whole(high, "high")
+    step, default = (each if each is None else _whole(each, what)
+                     for each, what in ((step, "step"), (default, "default")))
     return _details(_range("int", low, high, log, step), default, when)
 
 
+@_check.explained
 def discrete(values: Sequence[float], *, log: bool = False, default: Optional[float] = None,
              when: Optional[When] = None) -> Parameter:
     """One of some numbers, whose order and distances matter.
@@ -118,6 +131,7 @@ def discrete(values: Sequence[float], *, log: bool = False, default: Optional[fl
     return _details(parameter, default, when)
 
 
+@_check.explained
 def categorical(values: Sequence[Value], *, default: Optional[Value] = None,
                 when: Optional[When] = None) -> Parameter:
     """One of some values, between which there is no order.
@@ -139,6 +153,7 @@ def categorical(values: Sequence[Value], *, default: Optional[Value] = None,
     return _details({"type": "categorical", "values": _check.values(values, "values")}, default, when)
 
 
+@_check.explained
 def constant(value: Value) -> Parameter:
     """The same in every trial.
 
