@@ -103,7 +103,8 @@ struct fit {
     double *scaled;  /* [F][n] numeric features divided by their lengthscales */
     double *k;       /* [n][n] K, then its factor, then its inverse: the lower triangle */
     double *slopes;  /* [n][n] signal 5/3 (1 + a) exp(-a): the lower triangle */
-    double *s, *z, *z_slopes, *alpha, *row, *effects; /* [n] */
+    double *s, *z, *z_slopes, *alpha, *row, *effects; /* [n]; z without the mean */
+    double *means;                                    /* [n] of the prior */
     double *here;                                     /* [F] */
     double *gradient;                                 /* [S + N_OTHERS] */
     double *added; /* [S] derivatives of the additive part by ln l, per variance */
@@ -119,7 +120,7 @@ static void fit_fini(struct fit *fit)
 
 static int fit_init(struct fit *fit, struct gp_hyper *hyper, const struct gp_features *features, size_t n)
 {
-    size_t size = 2 * features->n * n + 2 * n * n + 6 * n + features->n + 2 * features->n_scales + N_OTHERS;
+    size_t size = 2 * features->n * n + 2 * n * n + 7 * n + features->n + 2 * features->n_scales + N_OTHERS;
     double *block = calloc(size, sizeof *block);
     *fit = (struct fit){.features = features, .hyper = hyper, .n = n, .columns = block};
     if (!block || lbfgs_init(&fit->lbfgs, features->n_scales + N_OTHERS) < 0) {
@@ -135,7 +136,8 @@ static int fit_init(struct fit *fit, struct gp_hyper *hyper, const struct gp_fea
     fit->alpha = fit->z_slopes + n;
     fit->row = fit->alpha + n;
     fit->effects = fit->row + n;
-    fit->here = fit->effects + n;
+    fit->means = fit->effects + n;
+    fit->here = fit->means + n;
     fit->gradient = fit->here + features->n;
     fit->added = fit->gradient + features->n_scales + N_OTHERS;
     return 0;
@@ -284,6 +286,7 @@ static double evaluate(struct fit *fit, const double *theta)
     set_theta(fit, theta);
     gp_warp_apply(fit->z, fit->z_slopes, &sum_log_slopes, &c_slope, &fit->warp, fit->s, fit->n,
                   fit->hyper->c);
+    cblas_daxpy((int)fit->n, -1, fit->means, 1, fit->z, 1);
     double sum = likelihood(fit) + sum_log_slopes;
     if (!isfinite(sum) || !differentiate(fit))
         return NAN;
@@ -341,6 +344,8 @@ int gp_fit(struct gp_hyper *hyper, const struct gp_features *features, const dou
         return code;
     for (size_t f = 0; f < features->n; f++)
         memcpy(&fit.columns[f * n], &columns[f * stride], n * sizeof *columns);
+    for (size_t i = 0; i < n; i++)
+        fit.means[i] = gp_prior_mean(features, &fit.columns[i], n, NULL);
     size_t n_valued = gp_warp_prepare(&fit.warp, fit.s, y, n, fit.row);
     bool varies = false;
     for (size_t i = 0; i < n; i++)

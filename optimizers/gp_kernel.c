@@ -17,6 +17,12 @@ enum {
     LANES = 4         /* of a sum that the compiler is to make side by side */
 };
 
+/* e: the ends of a list of ten are 0.43 e / sqrt(D) standard deviations (of transformed values) worse than
+ * its middle. Of six tables of recorded trainings, 120 seeds, the mean normalised regret after 25 trials is
+ * 0.048 without it, 0.041 with 1.5 and 0.042 with 2.5. Lists only: of nine tables over ranges the like made
+ * eight worse, some of which are best at an end. */
+#define ENDS 1.5
+
 /* Of LAPACK, which is in OpenBLAS without a header of its own. Its matrices are stored by columns: our lower
  * triangle by rows is its upper one. */
 extern void dpotrf_(const char *uplo, const int *n, double *a, const int *stride, int *info);
@@ -31,6 +37,8 @@ static struct gp_dim add_dim(struct gp_features *features, const struct param *p
     bool is_categorical = param->type == PARAM_CATEGORICAL;
     size_t scale = features->n_scales++;
     dim.is_continuous = !is_categorical && n_values > MANY_VALUES;
+    dim.is_list = param->type == PARAM_DISCRETE;
+    features->n_lists += dim.is_list;
     dim.feature = features->n;
     features->list[features->n++] = (struct gp_feature){.is_categorical = is_categorical, .scale = scale};
     if (dim.is_conditional && !is_categorical)
@@ -341,6 +349,48 @@ void gp_main_effects_gradient(double *gradient, const struct gp_metric *metric, 
         } else {
             gradient[f] = scale * pull(reach, column, z[f], n, m);
         }
+    }
+}
+
+static double weight_of_ends(const struct gp_features *features)
+{
+    return ENDS / sqrt((double)features->n_scales - 1); /* without the fidelity */
+}
+
+/* t */
+static double from_middle(const struct gp_features *features, size_t dim, double scaled,
+                          const double *lengthscales)
+{
+    const struct gp_dim *list = &features->dims[dim];
+    double z = lengthscales ? scaled * lengthscales[features->list[list->feature].scale] : scaled;
+    return 2 * (list->low + list->range * z) - 1;
+}
+
+double gp_prior_mean(const struct gp_features *features, const double *z, size_t stride,
+                     const double *lengthscales)
+{
+    double sum = 0;
+    if (features->n_lists == 0)
+        return 0;
+    for (size_t j = 0; j < features->space->n_dims; j++) {
+        if (!features->dims[j].is_list)
+            continue;
+        double t = from_middle(features, j, z[features->dims[j].feature * stride], lengthscales);
+        double t4 = t * t * t * t;
+        sum += t4 * t4;
+    }
+    return weight_of_ends(features) * sum;
+}
+
+void gp_prior_mean_gradient(double *gradient, const struct gp_features *features, const double *scaled,
+                            const double *lengthscales)
+{
+    for (size_t j = 0; j < features->space->n_dims && features->n_lists > 0; j++) {
+        const struct gp_dim *dim = &features->dims[j];
+        if (!dim->is_list)
+            continue;
+        double t = from_middle(features, j, scaled[dim->feature], lengthscales), t3 = t * t * t;
+        gradient[dim->feature] += weight_of_ends(features) * 16 * t3 * t3 * t * dim->range;
     }
 }
 

@@ -6,7 +6,7 @@
 
 #include "core/space.h"
 
-/* Points as a Gaussian process sees them, and its kernel.
+/* Points as a Gaussian process sees them, its kernel and its mean.
  *
  * | symbol  | meaning                                                                        | shape      |
  * | z       | a point as features: numeric ones, and categories by their index               | [F]        |
@@ -17,6 +17,8 @@
  * | k       | Matern 5/2: (1 + a + a^2 / 3) exp(-a), a = sqrt(5) r                           |            |
  * | g       | main effects: sum over s of w(reach r_s) / S                                   |            |
  * | w       | (1 - r)^5 (1 + 5 r + 8 r^2), 0 from r = 1 on                                   |            |
+ * | m       | mean before anything is known: e / sqrt(S - 1) times the sum over lists of t^8 |            |
+ * | t       | a coordinate of the unit cube, moved to -1 ... 1                               |            |
  *
  * A numeric parameter is its coordinate in the unit cube, stretched so that its first and last value are at 0
  * and 1, and always of a value that it can have: the kernel sees integers and steps as rounded (Garrido-
@@ -30,7 +32,13 @@
  * g is the kernel of a sum of functions of one parameter each (Duvenaud et al. 2011, "Additive Gaussian
  * processes"): what was learnt of a parameter at one value of the others it takes to hold at all. k is for
  * the rest. w is Wendland's function for one dimension (1995, phi_1,2): as smooth as Matern 5/2, and without
- * exp, of which there would be S for each pair of points. */
+ * exp, of which there would be S for each pair of points.
+ *
+ * m: of numbers that are chosen from a list, the first and the last are believed to be worse than those
+ * between them, which they are there to enclose; more so the longer the list is, for t of the first of n
+ * evenly spread ones is 1 / n - 1. All else being equal the variance is largest at the ends, so that a search
+ * goes there too often (Siivola et al. 2018, "Correcting boundary over-exploration deficiencies in Bayesian
+ * optimization"). */
 struct gp_feature {
     bool is_categorical;
     size_t scale; /* which lengthscale */
@@ -40,6 +48,7 @@ struct gp_feature {
 struct gp_dim {
     bool is_used; /* false: it has one value only */
     bool is_conditional;
+    bool is_list;       /* numeric, its values were listed */
     bool is_continuous; /* numeric, with so many values that it may be moved by gradients */
     size_t feature;     /* the next one says whether it is active, if numeric and conditional */
     double low, range;  /* of its coordinate in the unit cube */
@@ -49,6 +58,7 @@ struct gp_features {
     const struct space *space;
     size_t n;                /* F, fidelity included */
     size_t n_scales;         /* S */
+    size_t n_lists;          /* dims that are lists */
     struct gp_feature *list; /* [n] */
     struct gp_dim *dims;     /* [space->n_dims] */
 };
@@ -85,6 +95,13 @@ void gp_main_effects_weigh(double *value, double *slopes, const struct gp_metric
 /* gradient[F] of sum_i m_i g_i by the scaled features; 0 for categories. */
 void gp_main_effects_gradient(double *gradient, const struct gp_metric *metric, const double *columns,
                               size_t stride, size_t n, const double *z, const double *m);
+
+/* m of z[F]: its features stand `stride` apart and are divided by lengthscales[S], unless those are NULL. */
+double gp_prior_mean(const struct gp_features *features, const double *z, size_t stride,
+                     const double *lengthscales);
+/* Adds its gradient by the features (not divided) to gradient[F]. */
+void gp_prior_mean_gradient(double *gradient, const struct gp_features *features, const double *scaled,
+                            const double *lengthscales);
 
 /* The Cholesky factor of the n x n matrix in the lower triangle of rows a[n][stride], in its place; the upper
  * triangle is left alone. False: it is not positive definite. O(n^3). */

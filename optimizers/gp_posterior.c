@@ -1,9 +1,10 @@
 /* The posterior of a Gaussian process.
  *
- *   mean(x) = k^T alpha,   variance(x) = k(x, x) - |L^-1 k|^2      (Rasmussen & Williams 2006, algorithm 2.1)
+ *   mean(x) = m(x) + k^T alpha,   variance(x) = k(x, x) - |L^-1 k|^2
  *
- * with k the covariances of x with the n points. New points extend the factor: with B the covariances of the
- * new ones with the old ones and C those among themselves,
+ * (Rasmussen & Williams 2006, algorithm 2.1 and equation 2.38) with k the covariances of x with the n points.
+ * New points extend the factor: with B the covariances of the new ones with the old ones and C those among
+ * themselves,
  *
  *   L' = [ L        0 ]       X = B L^-T,   S S^T = C - X X^T.
  *        [ X        S ]                                                                                  */
@@ -131,12 +132,18 @@ void gp_posterior_add_exact(struct gp_posterior *posterior, const double *z, siz
     posterior->noise = posterior->hyper->noise;
 }
 
+static double prior_mean(const struct gp_posterior *posterior, const double *scaled, size_t stride)
+{
+    return gp_prior_mean(posterior->features, scaled, stride, posterior->hyper->lengthscales);
+}
+
 void gp_posterior_settle(struct gp_posterior *posterior, const double *values)
 {
     int n = (int)posterior->n, stride = (int)posterior->capacity;
     posterior->n_settled = posterior->n;
     posterior->settled_jitter = posterior->jitter;
-    memcpy(posterior->alpha, values, posterior->n * sizeof *values);
+    for (size_t i = 0; i < posterior->n; i++)
+        posterior->alpha[i] = values[i] - prior_mean(posterior, &posterior->columns[i], posterior->capacity);
     cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, posterior->factor, stride,
                 posterior->alpha, 1);
     cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, posterior->factor, stride,
@@ -154,7 +161,8 @@ void gp_posterior_means(double *means, struct gp_posterior *posterior, const dou
     for (size_t i = 0; i < m; i++) {
         gp_posterior_scale(posterior->here, posterior, &z[i * posterior->features->n]);
         covariances(posterior->k, posterior, posterior->here, NULL, posterior->n_settled);
-        means[i] = cblas_ddot((int)posterior->n_settled, posterior->k, 1, posterior->alpha, 1);
+        means[i] = prior_mean(posterior, posterior->here, 1) +
+                   cblas_ddot((int)posterior->n_settled, posterior->k, 1, posterior->alpha, 1);
     }
 }
 
@@ -171,6 +179,7 @@ void gp_posterior_predict(double *means, double *variances, const struct gp_post
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)m, (int)n, 1,
                 posterior->factor, (int)posterior->capacity, cross, (int)n);
     for (size_t i = 0; i < m; i++) {
+        means[i] += prior_mean(posterior, &scaled[i * posterior->features->n], 1);
         double taken = cblas_ddot((int)n, &cross[i * n], 1, &cross[i * n], 1);
         /* Rounding may take all of it; what is left is never less than the digits of the difference. */
         variances[i] = fmax(variance_here(posterior) - taken, 1e-14 * variance_here(posterior));
@@ -215,6 +224,8 @@ void gp_posterior_gradients(double *mean_gradients, double *variance_gradients,
         memcpy(weights, posterior->alpha, posterior->n_settled * sizeof *weights);
         differentiate(&mean_gradients[i * n_features], posterior, here, weights, posterior->slopes,
                       posterior->n_settled);
+        gp_prior_mean_gradient(&mean_gradients[i * n_features], posterior->features, here,
+                               posterior->hyper->lengthscales);
         differentiate(&variance_gradients[i * n_features], posterior, here, &cross[i * n], posterior->slopes,
                       n);
         for (size_t f = 0; f < n_features; f++)

@@ -12,7 +12,7 @@
  * | n       | points, the first n_settled of them with values                          |                    |
  * | columns | the points feature by feature, numeric ones divided by their lengthscale | [F][capacity]      |
  * | L       | Cholesky factor of their covariance                                      | [n][capacity]      |
- * | alpha   | of those with values, K^-1 z                                             | [n_settled]        |
+ * | alpha   | of those with values, K^-1 (z - m)                                       | [n_settled]        |
  *
  * Points without values are pending trials. Each is believed to come out at its mean (the kriging believer,
  * Ginsbourger et al. 2010): that leaves the mean everywhere as it is and takes its share of the variance. */

@@ -46,6 +46,12 @@ enum {
  * all of it is new: there the same aim made regret after 25 trials larger. */
 #define FAR_AIM 0.3
 
+/* How much of a list the points of the startup are of: none is at an end of five values or more. Regret as at
+ * ENDS (gp_kernel.c), without that: 0.048, with whole lists 0.052. With the first point in the middle of all
+ * lists, which makes the others less even, both together have 0.045 in place of 0.041; with a share of 0.55,
+ * 0.046. */
+#define STARTUP_SHARE 0.7
+
 extern const struct search_type search_sobol;
 
 struct options {
@@ -302,6 +308,21 @@ static int choose(bool *found, struct gp *gp, uint64_t trial, struct rng *rng)
     return code;
 }
 
+/* Before the model: points of Sobol's sequence, drawn in to the middle of lists. */
+static int suggest_first(double *point, struct gp *gp, uint64_t trial, unsigned again, struct err *err)
+{
+    int code = search_sobol.suggest(point, gp->sobol, trial, again, err);
+    if (code < 0 || again > 0 || gp->features.n_lists == 0)
+        return code;
+    space_to_unit(gp->unit, gp->space, point);
+    for (size_t j = 0; j < gp->space->n_dims; j++) {
+        if (gp->features.dims[j].is_list)
+            gp->unit[j] = 0.5 + STARTUP_SHARE * (gp->unit[j] - 0.5);
+    }
+    space_from_unit(point, gp->space, gp->unit);
+    return 0;
+}
+
 static int gp_suggest(double *point, void *state, uint64_t trial, unsigned again, struct err *err)
 {
     struct gp *gp = state;
@@ -309,7 +330,7 @@ static int gp_suggest(double *point, void *state, uint64_t trial, unsigned again
     bool found = false;
     rng_init(&rng, gp->seed, again ? rng_mix(trial, again) : trial);
     if (gp->trials.n_valued < (size_t)gp->options.startup)
-        return search_sobol.suggest(point, gp->sobol, trial, again, err);
+        return suggest_first(point, gp, trial, again, err);
     if (again == 0 && gp->features.n > 1) {
         int n_threads = openblas_get_num_threads();
         openblas_set_num_threads(1);

@@ -260,6 +260,43 @@ START_TEST(pending_points_leave_the_mean_and_take_variance)
 }
 END_TEST
 
+static const struct {
+    size_t n;         /* numbers in the list */
+    double low, high; /* how much worse its ends are than its middle */
+} lists[] = {{3, 0.01, 0.1}, {10, 0.3, 0.8}, {60, 0.8, 1.5}};
+
+START_TEST(ends_of_a_list_are_believed_to_be_worse)
+{
+    /* What was told of one value in the middle says the same of both ends. */
+    struct space *space = space_create();
+    struct model model = {.space = space, .n = 1};
+    double values[100], lengthscales[4] = {0}, means[3], z[3][2], at[2] = {0};
+    ck_assert_ptr_nonnull(space);
+    for (size_t i = 0; i < lists[_i].n; i++)
+        values[i] = (double)i;
+    (void)add_discrete(space, "list", values, lists[_i].n);
+    ck_assert_int_eq(space_finish(space, NULL), 0);
+    ck_assert_int_eq(gp_features_init(&model.features, space), 0);
+    model.hyper.lengthscales = lengthscales;
+    model.hyper.weights = lengthscales + model.features.n_scales;
+    gp_hyper_reset(&model.hyper, &model.features);
+    model.hyper.noise = 1e-6;
+    ck_assert_int_eq(gp_posterior_begin(&model.posterior, &model.features, &model.hyper, 1), 0);
+    const double indices[] = {(double)((lists[_i].n - 1) / 2), 0, (double)lists[_i].n - 1};
+    for (size_t i = 0; i < 3; i++)
+        gp_features_encode(z[i], &model.features, &indices[i], 1);
+    gp_posterior_add(&model.posterior, z[0], 1);
+    gp_posterior_settle(&model.posterior, at);
+    gp_posterior_means(means, &model.posterior, z[0], 3);
+    ck_assert_double_eq_tol(means[0], 0, 0.01);
+    ck_assert_msg(means[1] >= lists[_i].low && means[1] <= lists[_i].high, "%g", means[1]);
+    ck_assert_double_eq_tol(means[1], means[2], 0.05);
+    gp_posterior_fini(&model.posterior);
+    gp_features_fini(&model.features);
+    space_destroy(space);
+}
+END_TEST
+
 START_TEST(gradients_are_derivatives)
 {
     struct model model;
@@ -655,6 +692,35 @@ START_TEST(one_trial_in_three_leaves_an_optimum_that_is_known)
 }
 END_TEST
 
+START_TEST(the_first_trials_are_not_at_the_ends_of_a_list)
+{
+    /* Of ranges they are as Sobol's sequence has them: half of them in the outer halves. */
+    enum { FIRST = 8, SEEDS = 20 };
+    struct space *space = space_create();
+    double values[] = {1, 2, 3, 5, 8, 13}, point[2];
+    int n_outside = 0;
+    ck_assert_ptr_nonnull(space);
+    (void)add_discrete(space, "list", values, COUNT(values));
+    (void)add_double(space, "range", 0, 1, SCALE_LINEAR);
+    ck_assert_int_eq(space_finish(space, NULL), 0);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct plugin plugin = {0};
+        struct search *search = NULL;
+        ck_assert_int_eq(plugin_set_name(&plugin, "gp", 1, 1), 0);
+        ck_assert_int_eq(search_create(&search, &plugin, space, GOAL_MINIMIZE, seed, 100, 1, NULL), 0);
+        for (uint64_t trial = 1; trial <= FIRST; trial++) {
+            ck_assert_int_eq(search_suggest(point, search, trial, NULL), 0);
+            ck_assert(point[0] > 0 && point[0] < COUNT(values) - 1); /* indices */
+            n_outside += fabs(point[1] - 0.5) > 0.25;
+        }
+        search_destroy(search);
+        plugin_fini(&plugin);
+    }
+    ck_assert_int_eq(n_outside, SEEDS * FIRST / 2);
+    space_destroy(space);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gp");
@@ -668,6 +734,7 @@ int main(void)
     tcase_add_loop_test(all, the_posterior_goes_through_the_values, 0, 2);
     tcase_add_test(all, points_added_one_by_one_give_the_same_factor);
     tcase_add_test(all, pending_points_leave_the_mean_and_take_variance);
+    tcase_add_loop_test(all, ends_of_a_list_are_believed_to_be_worse, 0, COUNT(lists));
     tcase_add_loop_test(all, gradients_are_derivatives, 0, 2);
     tcase_add_loop_test(all, a_fit_finds_what_matters_and_how_sure_it_can_be, 0, 2);
     tcase_add_loop_test(all, comparing_with_the_next_point_is_comparing_anew, 0, 2);
@@ -678,6 +745,7 @@ int main(void)
     tcase_add_test(all, pending_trials_are_kept_away_from);
     tcase_add_test(all, it_learns_from_values_on_the_way);
     tcase_add_test(all, one_trial_in_three_leaves_an_optimum_that_is_known);
+    tcase_add_test(all, the_first_trials_are_not_at_the_ends_of_a_list);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
