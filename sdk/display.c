@@ -85,10 +85,11 @@ void display_update(struct display *display, const prova_result *result, int64_t
     text_fini(&out);
 }
 
+/* Whoever else shows progress leaves the cursor where it begins. */
 void display_say(struct display *display, const char *line)
 {
     struct text out = {0};
-    text_printf(&out, "%s%s\n", display->is_drawn ? "\r\033[K" : "", line);
+    text_printf(&out, "%s%s%s\n", display->is_drawn ? "\r" : "", display->is_terminal ? "\033[J" : "", line);
     write_text(&out);
     display->is_drawn = false; /* the next update draws it below */
     display->drawn_ns = 0;

@@ -314,17 +314,26 @@ static int follow(struct run *run, struct err *err)
 
 /* One run */
 
-/* What the search makes of the experiment. */
+/* What the search makes of the experiment, which who shows progress has to say. */
 static void explain_search(struct run *run, const struct spec *spec)
 {
     struct text why = {0}, line = {0};
-    if (spec_searches(spec) && !run->display.is_quiet)
+    if (spec_searches(spec))
         registry_explain_search(&why, spec);
-    text_printf(&line, "prova: search %s: %s", spec->search.name, text_get(&why));
-    if (why.size && !why.failed && !line.failed)
-        say(run, text_get(&line));
+    if (why.size && !why.failed)
+        text_printf(&line, "%s: %s", spec->search.name, text_get(&why));
+    result_explain(run->result, line.size ? text_take(&line) : NULL);
     text_fini(&why);
     text_fini(&line);
+}
+
+static void say_explanation(struct run *run)
+{
+    char line[512];
+    const char *why = prova_result_explanation(run->result);
+    (void)snprintf(line, sizeof line, "prova: search %s", why);
+    if (*why && !run->display.is_quiet)
+        say(run, line);
 }
 
 /* A new experiment of this spec, which it takes. */
@@ -338,6 +347,7 @@ static int begin_new(struct run *run, struct spec *spec)
         spec->has_seed = true;
     }
     explain_search(run, spec);
+    say_explanation(run);
     spec_write_json(&json, spec);
     run->spec_json = text_take(&json);
     result_set_experiment(run->result, run->experiment, spec);
@@ -351,6 +361,7 @@ static int begin_again(struct run *run, const struct spec *spec, struct spec *ea
 {
     const struct param *params = spec->space->params;
     result_set_experiment(run->result, run->experiment, earlier);
+    explain_search(run, earlier);
     for (size_t i = 0; i < spec->space->n_params; i++) {
         if (space_find(earlier->space, params[i].name) < 0) {
             result_fail(

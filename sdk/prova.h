@@ -243,7 +243,10 @@ PROVA_API int prova_result_code(const prova_result *result);
 PROVA_API const char *prova_result_error(const prova_result *result); /* "" if there was none */
 PROVA_API const char *prova_result_id(const prova_result *result);    /* UUID */
 PROVA_API const char *prova_result_name(const prova_result *result);
-PROVA_API const char *prova_result_state(const prova_result *result);  /* "completed", ... */
+PROVA_API const char *prova_result_state(const prova_result *result); /* "completed", ... */
+/* What the search makes of the experiment, e.g. "auto: gp: few trials are planned, so each must teach much";
+ * "" where it has nothing to say. */
+PROVA_API const char *prova_result_explanation(const prova_result *result);
 PROVA_API int64_t prova_result_best_trial(const prova_result *result); /* 0: there is none */
 PROVA_API double prova_result_best_value(const prova_result *result);  /* NaN: there is none */
 /* The best trial's parameters: one as text (NULL if it is inactive or unknown, or there is no best trial),

@@ -28,6 +28,7 @@ struct prova_result {
     char *best_json;
     char **best_texts; /* [n_params]; NULL: inactive */
     char *components;  /* JSON; NULL: none */
+    char *explanation; /* NULL: none */
 };
 
 prova_result *result_create(void)
@@ -65,6 +66,7 @@ void prova_result_free(prova_result *result)
     spec_destroy(result->spec);
     free(result->error);
     free(result->components);
+    free(result->explanation);
     free(result);
 }
 
@@ -74,6 +76,17 @@ void result_set_experiment(prova_result *result, struct id id, struct spec *spec
     spec_destroy(result->spec);
     result->spec = spec;
     (void)id_format(id, result->id);
+}
+
+void result_explain(prova_result *result, char *text)
+{
+    free(result->explanation);
+    result->explanation = text;
+}
+
+const char *prova_result_explanation(const prova_result *result)
+{
+    return result->explanation ? result->explanation : "";
 }
 
 void result_fail(prova_result *result, int code, const char *format, ...)

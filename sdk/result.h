@@ -25,6 +25,8 @@ int result_set_single(prova_result *result, int64_t trial, const double *point, 
  * (driver/store_query.h). Returns 0, ERR_NOMEM, or ERR_INVALID for a document without. */
 bool result_is_study(const prova_result *result);
 int result_set_components(prova_result *result, const char *show);
+/* What the search makes of it, in words. Takes `text`, which free() frees; NULL: nothing. */
+void result_explain(prova_result *result, char *text);
 /* It could not produce a result, or not all of it: the first reason counts. */
 void result_fail(prova_result *result, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -64,6 +64,7 @@ _DECLARATIONS = {
     "prova_result_name": (c_char_p, [c_void_p]),
     "prova_result_state": (c_char_p, [c_void_p]),
     "prova_result_best_trial": (c_int64, [c_void_p]),
+    "prova_result_explanation": (c_char_p, [c_void_p]),
     "prova_result_best_value": (c_double, [c_void_p]),
     "prova_result_best_json": (c_char_p, [c_void_p]),
     "prova_result_count": (c_int64, [c_void_p, c_char_p]),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import html
 import importlib
 import math
 import os
+import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import _ffi
+from .errors import ProvaError
 from .result import STATES, Result, Source, TrialRecord
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 _lib = _ffi.library
 _TABLE_S = 1.0  # between two looks at the best trials
 _N_BEST = 5
+_N_RUNNING = 4
 
 
 class Progress:
@@ -31,6 +35,7 @@ class Progress:
         best_trial: Number of the best so far; None: none has a value.
         best_value: Its objective; None likewise.
         seconds: How long it has run.
+        explanation: What the search makes of the experiment, e.g. which one "auto" has chosen, and why; "": nothing.
     """
 
     def __init__(self, pointer: int) -> None:
@@ -42,11 +47,17 @@ class Progress:
         self.best_trial: Optional[int] = _lib.prova_result_best_trial(pointer) or None
         self.best_value: Optional[float] = None if math.isnan(value) else value
         self.seconds: float = _lib.prova_result_seconds(pointer)
+        self.explanation: str = _ffi.text(_lib.prova_result_explanation(pointer))
 
     @property
     def n_ended(self) -> int:
         """How many trials have ended."""
         return sum(self.counts[s] for s in ("COMPLETED", "STOPPED", "FAILED"))
+
+
+def _unless_away() -> "contextlib.AbstractContextManager[None]":
+    """For what is only shown: a driver that is away, which is waited for elsewhere, ends nothing."""
+    return contextlib.suppress(ProvaError)
 
 
 class Show:
@@ -69,6 +80,9 @@ class Show:
             if self._error is None:
                 self._error = error
             return 1
+
+    def clear(self) -> None:
+        """Makes room for a line of something else."""
 
     def finish(self, result: Result) -> None:
         """The experiment is over."""
@@ -106,7 +120,10 @@ class Logs(Show):
         return self._inner.update(progress) if self._inner else None
 
     def _print(self) -> None:
-        for record in self._source(self._id).query("trials").get("trials", []):
+        records = []
+        with _unless_away():
+            records = self._source(self._id).query("trials").get("trials", [])
+        for record in records:
             path = record.get("log")
             if path and os.path.exists(path):
                 self._print_new(record["trial"], path)
@@ -117,8 +134,11 @@ class Logs(Show):
             text = file.read()
         whole = text.rfind(b"\n") + 1
         self._read[path] = self._read.get(path, 0) + whole
+        if whole and self._inner:
+            self._inner.clear()
         for line in text[:whole].decode("utf-8", "replace").splitlines():
             print(f"[{number}] {line}")
+        sys.stdout.flush()
 
     def finish(self, result: Result) -> None:
         if self._id:
@@ -127,8 +147,70 @@ class Logs(Show):
             self._inner.finish(result)
 
 
+class Running:
+    """Some of the trials that run, looked at now and then.
+
+    Attributes:
+        trials: The first few; their `seconds` are since they began.
+    """
+
+    def __init__(self) -> None:
+        self.trials: List[TrialRecord] = []
+
+    def look(self, source: Source) -> None:
+        """Reads them anew."""
+        records = source.query("trials", "--state", "RUNNING", "--limit", str(_N_RUNNING))["trials"]
+        now = datetime.datetime.now(datetime.timezone.utc)
+        for record in records:
+            begun = datetime.datetime.fromisoformat(record["started"].replace("Z", "+00:00")) if record["started"] else now
+            record["seconds"] = max(0.0, (now - begun).total_seconds())
+        self.trials = [TrialRecord._read(record) for record in records]
+
+    def more(self, counts: Mapping[str, int]) -> str:
+        """How many others there are, in words."""
+        n = counts["RUNNING"] - len(self.trials)
+        return f"and {n} more running" if n > 0 and self.trials else ""
+
+
+class Terminal(Show):
+    """Lines that are drawn over themselves: how it stands, and a line a running trial. The cursor waits where they begin, so
+    that whatever else is written there only has to clear what is below."""
+
+    def __init__(self, source: Callable[[str], Source]) -> None:
+        super().__init__()
+        self._source = source
+        self._running = Running()
+        self._looked_s = -math.inf
+        self._has_explained = False
+
+    def update(self, progress: Progress) -> Optional[bool]:
+        now = time.monotonic()
+        if now - self._looked_s > _TABLE_S and progress.counts["RUNNING"]:
+            self._looked_s = now
+            with _unless_away():
+                self._running.look(self._source(progress.id))
+        if progress.explanation and not self._has_explained:
+            self._has_explained = True
+            self._write(f"\033[Jprova: search {progress.explanation}\n")
+        columns, rows = _terminal_size()
+        lines = [line[:columns - 1] for line in progress_lines(progress, self._running)][:max(1, rows - 1)]
+        self._write("\033[J" + "\n".join(lines) + "\r" + f"\033[{len(lines) - 1}A" * (len(lines) > 1))
+        return None
+
+    def clear(self) -> None:
+        self._write("\033[J")
+
+    def finish(self, result: Result) -> None:
+        best = f", best {_number(result.best_value)} (trial {result.best_trial})" if result.best_value is not None else ""
+        self._write(f"\033[J{result.name}: {_words(result.counts, None)}{best}, {_time(result.seconds)}\n")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 class Notebook(Show):
-    """A display that updates in place: a bar, the counts, the best trials."""
+    """A display that updates in place: a bar, the counts, the best trials, and some of those that run."""
 
     def __init__(self, source: Callable[[str], Source], goal: str) -> None:
         super().__init__()
@@ -136,7 +218,8 @@ class Notebook(Show):
         self._goal = goal
         self._handle: Any = None
         self._table: List[TrialRecord] = []
-        self._table_s = 0.0
+        self._running = Running()
+        self._table_s = -math.inf
 
     def _show(self, text: str) -> None:
         ipython = importlib.import_module("IPython.display")
@@ -147,11 +230,14 @@ class Notebook(Show):
 
     def update(self, progress: Progress) -> Optional[bool]:
         now = time.monotonic()
-        if now - self._table_s > _TABLE_S and progress.best_trial:
-            document = self._source(progress.id).query("trials", "--sort", "best", "--limit", str(_N_BEST))
-            self._table = [TrialRecord._read(record) for record in document["trials"]]
+        if now - self._table_s > _TABLE_S and (progress.best_trial or progress.counts["RUNNING"]):
             self._table_s = now
-        self._show(progress_html(progress, self._table))
+            source = self._source(progress.id)
+            with _unless_away():
+                document = source.query("trials", "--sort", "best", "--limit", str(_N_BEST))
+                self._table = [t for t in map(TrialRecord._read, document["trials"]) if t.value is not None]
+                self._running.look(source)
+        self._show(progress_html(progress, self._table, self._running))
         return None
 
     def finish(self, result: Result) -> None:
@@ -164,7 +250,6 @@ def in_notebook() -> bool:
     >>> in_notebook()
     False
     """
-    import sys
     if "IPython" not in sys.modules:
         return False
     from IPython import get_ipython
@@ -172,8 +257,21 @@ def in_notebook() -> bool:
     return shell is not None and shell.__class__.__name__ == "ZMQInteractiveShell"
 
 
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _terminal_size() -> Tuple[int, int]:
+    """Columns and lines, at least 2 and 1."""
+    try:
+        columns, lines = os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        columns, lines = 0, 0
+    return (columns, lines) if columns > 1 and lines > 0 else (80, 24)
+
+
 def choose(config: "Config", sweep: Mapping[str, Any]) -> Optional[Show]:
-    """How this experiment shows its progress; None: as libprova does, or not at all."""
+    """How this experiment shows its progress; None: by libprova's plain lines, or not at all."""
     place = ["--driver", config.driver] if config.driver else ["--db", config.database_path()]
 
     def source(identity: str) -> Source:
@@ -184,6 +282,8 @@ def choose(config: "Config", sweep: Mapping[str, Any]) -> Optional[Show]:
         show = Call(config.progress)
     elif config.progress and in_notebook():
         show = Notebook(source, sweep["metric"]["goal"])
+    elif config.progress and _on_terminal():
+        show = Terminal(source)
     return Logs(show, source) if config.logs else show
 
 
@@ -233,6 +333,29 @@ def _counts(counts: Mapping[str, int], limit: Optional[int]) -> str:
     return " ".join(words)
 
 
+def _words(counts: Mapping[str, int], limit: Optional[int]) -> str:
+    """The same without colours."""
+    ended = sum(counts[s] for s in ("COMPLETED", "STOPPED", "FAILED"))
+    words = [f"{ended}/{limit} trials" if limit else f"{ended} trial{'s' if ended != 1 else ''}"]
+    return ", ".join(words + [f"{counts[s]} {s.lower()}" for s in ("RUNNING", "STOPPED", "FAILED") if counts[s]])
+
+
+def progress_lines(progress: Progress, running: Running) -> List[str]:
+    """A running experiment in plain lines, the first of which is the whole."""
+    best = f", best {_number(progress.best_value)} (trial {progress.best_trial})" if progress.best_value is not None else ""
+    lines = [f"{progress.name}: {_words(progress.counts, progress.limit)}{best}, {_time(progress.seconds)}"]
+    for trial in running.trials if progress.counts["RUNNING"] else ():
+        params = (f"{name}={_number(value) if isinstance(value, float) else value}" for name, value in trial.params.items())
+        lines.append(f"  trial {trial.number}: {_time(trial.seconds)}, {_step(trial)}  {' '.join(params)}")
+    more = running.more(progress.counts)
+    return [line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+            for line in lines + [f"  {more}"] * bool(more)]
+
+
+def _step(trial: TrialRecord) -> str:
+    return f"{trial.state.lower()}, step {trial.step}" if trial.step is not None else trial.state.lower()
+
+
 def _table(trials: List[TrialRecord], metric: str, best: Optional[int], names: Sequence[str] = ()) -> str:
     """Trials, a row each, with their parameters in the order of the space."""
     if not trials:
@@ -242,7 +365,7 @@ def _table(trials: List[TrialRecord], metric: str, best: Optional[int], names: S
     rows = "".join(
         f"<tr{' class=best' if t.number == best else ''}>" + "".join(f"<td>{cell}</td>" for cell in (
             str(t.number), _number(t.value), *(_cell(t.params.get(name, "")) for name in names), _time(t.seconds),
-            t.state.lower())) + "</tr>"
+            _step(t) if t.state == "RUNNING" else t.state.lower())) + "</tr>"
         for t in trials)
     return f"<table><tr>{head}</tr>{rows}</table>"
 
@@ -276,14 +399,18 @@ def _components(result: Result) -> str:
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
-def progress_html(progress: Progress, best: List[TrialRecord]) -> str:
-    """A running experiment."""
+def progress_html(progress: Progress, best: List[TrialRecord], running: Running) -> str:
+    """A running experiment: the best trials, and below them some of those that run."""
+    trials = [*best, *(running.trials if progress.counts["RUNNING"] else ())]
+    more = running.more(progress.counts)
+    notes = "".join(f'<div class="dim">{html.escape(note)}</div>' for note in (
+        more, f"search {progress.explanation}" if progress.explanation else "") if note)
     value = f" &middot; best <b>{_number(progress.best_value)}</b> (trial {progress.best_trial})" \
         if progress.best_value is not None else ""
     return (f'{_STYLE}<div class="prova"><b>{html.escape(progress.name)}</b> '
             f'<span class="dim">{_time(progress.seconds)}</span>{value} '
             f"&middot; {_counts(progress.counts, progress.limit)}"
-            f'{_bar(progress.counts, progress.limit)}{_table(best, "value", progress.best_trial)}</div>')
+            f'{_bar(progress.counts, progress.limit)}{_table(trials, "value", progress.best_trial)}{notes}</div>')
 
 
 def result_html(result: Result) -> str:
