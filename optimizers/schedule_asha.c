@@ -77,7 +77,7 @@ static int asha_create(void **state, const struct schedule_setup *setup, struct 
 
 const struct schedule_type schedule_asha = {
     .name = "asha",
-    .summary = "pauses every trial at growing budgets; the best 1/eta of each go on",
+    .summary = "pauses every trial at growing budgets; the best 1/reduction of each go on",
     .paper = "Li et al. 2020, A system for massively parallel hyperparameter tuning, MLSys",
     .options = asha_options,
     .n_options = sizeof asha_options / sizeof *asha_options,

@@ -145,7 +145,7 @@ static int64_t asha_next_level(const void *state, int64_t units)
 
 const struct schedule_type schedule_asha_stopping = {
     .name = "asha-stopping",
-    .summary = "stops trials that are not among the best 1/eta at growing budgets",
+    .summary = "stops trials that are not among the best 1/reduction at growing budgets",
     .paper = "Li et al. 2020, A system for massively parallel hyperparameter tuning, MLSys",
     .options = asha_stopping_options,
     .n_options = sizeof asha_stopping_options / sizeof *asha_stopping_options,
