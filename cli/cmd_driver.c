@@ -17,7 +17,7 @@
 
 struct driver_options {
     const char *listen, *db, *log_level, *endpoint_file, *only;
-    bool insecure, ends_with_parent;
+    bool insecure, ends_with_parent, keeps_workers;
     double heartbeat_s, lease_s;
 };
 
@@ -98,9 +98,9 @@ static int serve(const struct driver_options *options, struct watcher *watcher, 
         .heartbeat_ms = (int64_t)(options->heartbeat_s * 1000),
         .lease_ms = (int64_t)(options->lease_s * 1000),
     };
-    /* One that ends with its parent has an endpoint of its own, which no worker of an earlier driver knows.
-     */
-    setup.starts_alone = options->ends_with_parent;
+    /* One that ends with its parent has an endpoint of its own, which no worker of an earlier driver knows,
+     * unless it takes that one's place. */
+    setup.starts_alone = options->ends_with_parent && !options->keeps_workers;
     if (options->only && id_parse(&setup.only, options->only))
         return err_set(err, ERR_INVALID, "--only needs a whole id (36 characters), not '%s'", options->only);
     int code = server_create(&watcher->server, &setup, err);
@@ -184,6 +184,11 @@ static const struct cli_option options_table[] = {
      .offset = offsetof(struct driver_options, only),
      .value = "ID",
      .help = "restore and take this experiment only"},
+    {.name = "keeps-workers",
+     .hidden = true,
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct driver_options, keeps_workers),
+     .help = "it takes the place of one that was killed, whose workers live and know its endpoint"},
     {.name = "ends-with-parent",
      .hidden = true,
      .kind = CLI_FLAG,

@@ -4,6 +4,7 @@
  * unacknowledged news of. The HOLDs are compared with what is known here (`hold_*`), which is how assignments
  * survive a killed driver, and how lost messages are noticed. A worker's silence is measured lazily: a
  * deadline that comes up while the worker has been heard since is only moved. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -398,8 +399,8 @@ void peer_send_stale(struct engine *engine, struct worker *worker, struct id exp
         .experiment = experiment, .trial = trial, .attempt = attempt, .reason = STOP_STALE};
 }
 
-/* The worker has an attempt that is newer than what we know: the driver died before its assignment was on
- * disk. */
+/* The worker has an attempt that is newer than what we know, or was begun before the other worker's: the
+ * driver died before its assignment was on disk. */
 static void hold_newer(struct engine *engine, struct experiment *experiment, struct trial *trial,
                        struct worker *worker, const struct wire_hold *message)
 {
@@ -456,6 +457,28 @@ static bool hold_unknown(struct engine *engine, struct experiment *experiment, s
     return true;
 }
 
+static bool is_same_point(const struct space *space, const double *point, const struct wire_hold *message)
+{
+    if (message->point.n != space->n_params)
+        return false;
+    for (size_t i = 0; i < space->n_params; i++) {
+        double a = point[i], b = message->point.values[i];
+        if (a != b && !(isnan(a) && isnan(b)))
+            return false;
+    }
+    return true;
+}
+
+/* The worker has what another one was given: the driver died before the first assignment was on disk, and
+ * gave the number away again before this worker came back, perhaps with the result. What was begun first goes
+ * on, unless the other one has reported already: an attempt has the reports of one worker. */
+static bool was_given_again(const struct experiment *experiment, const struct trial *trial,
+                            const struct wire_hold *message)
+{
+    return (trial->state == TRIAL_ASSIGNED || trial->state == TRIAL_RUNNING) &&
+           trial->curve.n == trial->n_kept && is_same_point(experiment->spec->space, trial->point, message);
+}
+
 static bool hold_accepted(struct engine *engine, struct experiment *experiment, struct worker *worker,
                           const struct wire_hold *message)
 {
@@ -473,12 +496,14 @@ static bool hold_accepted(struct engine *engine, struct experiment *experiment, 
         (message->attempt == trial->attempt || message->budget <= trial->budget))
         return false; /* it has ended, or would only repeat what another attempt has done */
     if (trial_is_active(trial) && message->attempt == trial->attempt) {
-        if (trial->worker != worker)
+        if (trial->worker != worker && !was_given_again(experiment, trial, message))
             return false;
-        trial->held = worker->greeting;
-        if (trial->reason) /* the STOP may not have arrived */
-            trial_send_stop(engine, experiment, trial, trial->reason);
-        return true;
+        if (trial->worker == worker) {
+            trial->held = worker->greeting;
+            if (trial->reason) /* the STOP may not have arrived */
+                trial_send_stop(engine, experiment, trial, trial->reason);
+            return true;
+        }
     }
     hold_newer(engine, experiment, trial, worker, message);
     return true;

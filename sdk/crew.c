@@ -120,6 +120,7 @@ static int spawn_driver(pid_t *pid, const struct crew *crew, int output)
                           "--ends-with-parent",
                           "--only",
                           id_format(crew->setup.experiment, id),
+                          crew->n_restarts ? "--keeps-workers" : NULL, /* or it would take them for dead */
                           NULL};
     return spawn_program(pid, crew->command, argv, NULL, output);
 }

@@ -362,6 +362,62 @@ START_TEST(a_newer_attempt_replaces_an_older_one)
 }
 END_TEST
 
+/* Its assignment was forgotten with a driver, and was made again before its worker came back. */
+static void give_the_first_trial_again(void)
+{
+    bench_submit(&bench, 1, SWEEP LIMIT(1));
+    bench_hello(&bench, 2, 1, 0);
+    ck_assert_uint_eq(bench_assigned(&bench, 2), 1);
+}
+
+/* Worker 1 comes back with it: with the point that the search gives anew, or another. */
+static void come_back(double x)
+{
+    struct wire_message message = {
+        .type = WIRE_HOLD,
+        .hold = {
+            .experiment = bench_experiment(1), .trial = 1, .attempt = 1, .point = {1, &x}, .greeting = 1}};
+    bench_hello(&bench, 1, 1, 1);
+    bench_message(&bench, 1, &message);
+}
+
+START_TEST(a_trial_that_was_given_again_goes_on_where_it_began)
+{
+    give_the_first_trial_again();
+    if (_i) /* it has said that it runs */
+        bench_progress(&bench, 2, 1, 1, 1, -1, 0, OUTCOME_NONE, (double)NAN);
+    come_back(0.5);
+    ck_assert_ptr_null(bench_sent(&bench, 1, WIRE_STOP));
+    ck_assert_uint_eq(bench_sent(&bench, 2, WIRE_STOP)->stop.reason, STOP_STALE);
+    bench_progress(&bench, 2, 1 + (uint64_t)_i, 1, 1, 0, 0.7, OUTCOME_COMPLETED, 0.7);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_completed, 0);
+    bench_progress(&bench, 1, 1, 1, 1, 0, 0.5, OUTCOME_COMPLETED, 0.5);
+    ck_assert_uint_eq(bench_status(&bench, 1).n_completed, 1);
+    ck_assert_double_eq(bench_status(&bench, 1).best_value, 0.5);
+}
+END_TEST
+
+START_TEST(a_trial_that_was_given_again_and_has_reported_stays_where_it_is)
+{
+    give_the_first_trial_again();
+    bench_progress(&bench, 2, 1, 1, 1, 0, 0.7, OUTCOME_NONE, (double)NAN);
+    come_back(0.5);
+    ck_assert_uint_eq(bench_sent(&bench, 1, WIRE_STOP)->stop.reason, STOP_STALE);
+    ck_assert_ptr_null(bench_sent(&bench, 2, WIRE_STOP));
+    bench_progress(&bench, 2, 2, 1, 1, 1, 0.6, OUTCOME_COMPLETED, 0.6);
+    ck_assert_double_eq(bench_status(&bench, 1).best_value, 0.6);
+}
+END_TEST
+
+START_TEST(another_trial_of_the_same_number_is_refused)
+{
+    give_the_first_trial_again();
+    come_back(0.25);
+    ck_assert_uint_eq(bench_sent(&bench, 1, WIRE_STOP)->stop.reason, STOP_STALE);
+    ck_assert_ptr_null(bench_sent(&bench, 2, WIRE_STOP));
+}
+END_TEST
+
 START_TEST(an_assignment_that_never_arrived_is_made_again)
 {
     bench_submit(&bench, 1, SWEEP LIMIT(1) "retries: 0\n");
@@ -672,6 +728,9 @@ int main(void)
     tcase_add_test(tcase, a_trial_that_only_its_worker_knows_is_adopted);
     tcase_add_test(tcase, a_hold_beyond_the_limit_is_refused);
     tcase_add_test(tcase, a_newer_attempt_replaces_an_older_one);
+    tcase_add_loop_test(tcase, a_trial_that_was_given_again_goes_on_where_it_began, 0, 2);
+    tcase_add_test(tcase, a_trial_that_was_given_again_and_has_reported_stays_where_it_is);
+    tcase_add_test(tcase, another_trial_of_the_same_number_is_refused);
     tcase_add_test(tcase, an_assignment_that_never_arrived_is_made_again);
     tcase_add_test(tcase, a_late_double_of_a_greeting_is_ignored);
     tcase_add_test(tcase, a_stranger_is_asked_to_greet);

@@ -228,6 +228,7 @@ class Drivers(NothingLeft):
 
         result = self.lagom(train, trials=8, progress=progress)
         self.assertEqual((len(killed), result.counts["COMPLETED"]), (1, 8))
+        self.assertEqual({trial.attempt for trial in result.trials}, {1})  # its workers lived, and what they ran went on
         self.assertEqual([trial.curve() for trial in result.trials], [([0], [trial.params["x"]]) for trial in result.trials])
 
     def start_driver(self):
@@ -261,6 +262,7 @@ class Drivers(NothingLeft):
         try:
             result = self.lagom(train, trials=8, progress=progress, driver=self.endpoint)
             self.assertEqual((len(driver), result.counts["COMPLETED"]), (2, 8))
+            self.assertEqual({trial.attempt for trial in result.trials}, {1})
         finally:
             driver[-1].terminate()
             driver[-1].wait(timeout=60)
