@@ -305,7 +305,7 @@ static int await_reply(struct wire_reply *reply, struct client *client, int time
             return rc;
         if (rc > 0)
             return reply->code ? err_set(err, (int)reply->code, "%s", reply->text.data) : ERR_OK;
-        rc = wait_input(client, deadline_ms, err);
+        rc = wait_input(client, give_up_ms(client) < deadline_ms ? give_up_ms(client) : deadline_ms, err);
         if (rc == ERR_INTERRUPTED && client->alarm_fd < 0)
             continue;
         if (rc)

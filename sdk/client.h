@@ -40,7 +40,7 @@ int client_next_status(struct wire_status *status, struct client *client, int ti
 /* Whether the connection has ended and was not made anew yet, as far as the calls above have seen. */
 bool client_is_cut_off(const struct client *client);
 /* From now on client_next_status returns ERR_TIMEOUT also when the connection has just ended, and when it was
- * not made anew in `wait_ms` (0: however long that takes). */
+ * not made anew in `wait_ms` (0: however long that takes); then so does a request that waits. */
 void client_set_wait(struct client *client, int64_t wait_ms);
 /* Whether that time is over. */
 bool client_has_given_up(const struct client *client);
