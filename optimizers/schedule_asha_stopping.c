@@ -12,44 +12,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "optimizers/budgets.h"
 #include "optimizers/registry.h"
 #include "optimizers/rung.h"
 #include "optimizers/trial_table.h"
-
-struct options {
-    int64_t min_budget, max_budget, eta, reduction;
-};
-
-static const struct option asha_stopping_options[] = {
-    {.name = "min_budget",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, min_budget),
-     .min = 1,
-     .max = 1e15,
-     .initial = 1,
-     .help = "resource units, e.g. epochs, before a trial can be stopped"},
-    {.name = "max_budget",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, max_budget),
-     .min = 1,
-     .max = 1e15,
-     .initial = 0,
-     .help = "resource units of a whole training; must be given"},
-    {.name = "eta",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, eta),
-     .min = 2,
-     .max = 1000,
-     .initial = 3,
-     .help = "each rung has so many times the budget of the one below"},
-    {.name = "reduction",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, reduction),
-     .min = 0,
-     .max = 1000,
-     .initial = 0,
-     .help = "one in so many trials goes on at each rung; 0: as eta"},
-};
 
 /* A running trial. */
 struct runner {
@@ -76,21 +42,19 @@ static void asha_destroy(void *state)
 
 static int asha_create(void **state, const struct schedule_setup *setup, struct err *err)
 {
-    const struct options *options = setup->options;
-    if (options->max_budget == 0)
-        return err_set(err, ERR_INVALID, "max_budget must be given, e.g. max_budget: 27");
-    if (options->min_budget > options->max_budget)
-        return err_set(err, ERR_INVALID, "min_budget (%jd) is above max_budget (%jd)",
-                       (intmax_t)options->min_budget, (intmax_t)options->max_budget);
-    int64_t reduction = options->reduction ? options->reduction : options->eta;
+    const struct reduced_budgets *options = setup->options;
+    const struct budgets *budgets = &options->budgets;
+    int code = budgets_check(budgets, err);
+    if (code < 0)
+        return code;
     struct asha *schedule = calloc(1, sizeof *schedule);
-    if (!schedule || rungs_create(&schedule->rungs, &schedule->n_rungs, options->min_budget,
-                                  options->max_budget, options->eta, reduction) < 0) {
+    if (!schedule || rungs_create(&schedule->rungs, &schedule->n_rungs, budgets->min, budgets->max,
+                                  budgets->eta, budgets_reduction(options)) < 0) {
         asha_destroy(schedule);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     trial_table_init(&schedule->runners, sizeof(struct runner));
-    schedule->max_budget = options->max_budget;
+    schedule->max_budget = budgets->max;
     *state = schedule;
     return 0;
 }
@@ -147,9 +111,9 @@ const struct schedule_type schedule_asha_stopping = {
     .name = "asha-stopping",
     .summary = "stops trials that are not among the best 1/reduction at growing budgets",
     .paper = "Li et al. 2020, A system for massively parallel hyperparameter tuning, MLSys",
-    .options = asha_stopping_options,
-    .n_options = sizeof asha_stopping_options / sizeof *asha_stopping_options,
-    .options_size = sizeof(struct options),
+    .options = reduced_budget_options,
+    .n_options = N_REDUCED_BUDGET_OPTIONS,
+    .options_size = sizeof(struct reduced_budgets),
     .create = asha_create,
     .destroy = asha_destroy,
     .next = asha_next,

@@ -14,37 +14,19 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "optimizers/budgets.h"
 #include "optimizers/halving.h"
 #include "optimizers/registry.h"
 
 enum { MAX_BRACKETS = 64 };
 
 struct options {
-    int64_t min_budget, max_budget, eta, brackets;
+    struct budgets budgets;
+    int64_t brackets;
 };
 
 static const struct option hyperband_options[] = {
-    {.name = "min_budget",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, min_budget),
-     .min = 1,
-     .max = 1e15,
-     .initial = 1,
-     .help = "resource units, e.g. epochs, of the lowest rung"},
-    {.name = "max_budget",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, max_budget),
-     .min = 1,
-     .max = 1e15,
-     .initial = 0,
-     .help = "resource units of a whole training; must be given"},
-    {.name = "eta",
-     .type = OPTION_INT,
-     .offset = offsetof(struct options, eta),
-     .min = 2,
-     .max = 1000,
-     .initial = 3,
-     .help = "one in so many trials goes on, with so many times the budget"},
+    BUDGET_OPTIONS(struct options),
     {.name = "brackets",
      .type = OPTION_INT,
      .offset = offsetof(struct options, brackets),
@@ -64,24 +46,22 @@ static size_t bracket_size(size_t s_max, size_t s, int64_t eta)
 static int hyperband_create(void **state, const struct schedule_setup *setup, struct err *err)
 {
     const struct options *options = setup->options;
-    if (options->max_budget == 0)
-        return err_set(err, ERR_INVALID, "max_budget must be given, e.g. max_budget: 27");
-    if (options->min_budget > options->max_budget)
-        return err_set(err, ERR_INVALID, "min_budget (%jd) is above max_budget (%jd)",
-                       (intmax_t)options->min_budget, (intmax_t)options->max_budget);
+    const struct budgets *budgets = &options->budgets;
+    int code = budgets_check(budgets, err);
+    if (code < 0)
+        return code;
     size_t per_round[MAX_BRACKETS], s_max = 0, n = 0;
-    struct halving_setup halving = {.min_budget = options->min_budget,
-                                    .max_budget = options->max_budget,
-                                    .eta = options->eta,
-                                    .reduction = options->eta,
+    struct halving_setup halving = {.min_budget = budgets->min,
+                                    .max_budget = budgets->max,
+                                    .eta = budgets->eta,
+                                    .reduction = budgets->eta,
                                     .n_trials = setup->n_trials,
                                     .per_round = per_round};
-    for (int64_t budget = options->min_budget; budget <= options->max_budget / options->eta;
-         budget *= options->eta)
+    for (int64_t budget = budgets->min; budget <= budgets->max / budgets->eta; budget *= budgets->eta)
         s_max++;
     n = options->brackets && (size_t)options->brackets < s_max + 1 ? (size_t)options->brackets : s_max + 1;
     for (size_t b = 0; b < n; b++) {
-        per_round[b] = bracket_size(s_max, s_max - b, options->eta);
+        per_round[b] = bracket_size(s_max, s_max - b, budgets->eta);
         halving.n_round += per_round[b];
     }
     halving.n_brackets = n;
