@@ -1,5 +1,6 @@
-/* A training function whose ranks work together for ever, in as many attempts as parameter `lasting` says.
- * Each rank tells the test, through the FIFO `started`, who it is, once they are all inside. */
+/* A training function whose ranks work together until there is a file `over`, in as many attempts as
+ * parameter `lasting` says. Each rank tells the test, through the FIFO `started`, who it is, once they are
+ * all inside. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +23,15 @@ static void say(prova_trial *trial)
 
 int fleet_train(prova_trial *trial, void *arg)
 {
-    double sum = 1;
+    double sum = 1, n_going = prova_world(trial);
     (void)arg;
     if (prova_allreduce_sum(trial, &sum, 1))
         return prova_fail(trial, "no sum");
     say(trial);
-    while (prova_trial_attempt(trial) <= prova_int(trial, "lasting") && !prova_stopped(trial)) {
-        double one = 1;
-        if (prova_allreduce_sum(trial, &one, 1))
+    while (n_going == prova_world(trial) && prova_trial_attempt(trial) <= prova_int(trial, "lasting") &&
+           !prova_stopped(trial)) {
+        n_going = access("over", F_OK) != 0; /* all leave at the same sum */
+        if (prova_allreduce_sum(trial, &n_going, 1))
             return prova_fail(trial, "no sum");
     }
     return prova_finish(trial, sum);

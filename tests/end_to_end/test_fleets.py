@@ -120,6 +120,7 @@ class Fleets(Case):
         process.kill()
         process.wait()
         self.assert_nobody_is_left()
+        self.write("over", "")  # the attempt is the first again if the driver was killed before it was on disk
         resumed = self.popen("resume", "fleet")
         second = self.await_gang()
         self.finish(resumed, 0)
