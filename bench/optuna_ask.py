@@ -13,7 +13,6 @@ import time
 import warnings
 
 import optuna
-
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

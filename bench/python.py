@@ -87,7 +87,8 @@ def ask(bench):
 def sklearn(bench):
     if not has_module(interpreter(bench), "sklearn"):
         raise Skip(f"{interpreter(bench)} has no scikit-learn (Debian: python3-sklearn)")
-    (runs,) = bench.in_turn(functools.partial(inside, bench, "sklearn", 10 if bench.quick else 60), runs=1 if bench.quick else 3)
+    n_trials, n_runs = (10, 1) if bench.quick else (60, 3)
+    (runs,) = bench.in_turn(functools.partial(inside, bench, "sklearn", n_trials), runs=n_runs)
     yield row("python.sklearn.wall", median(runs, "wall_s"), "s", median(runs, "ideal_s"), ("ratio", "<=", 1.05))
 
 

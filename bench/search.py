@@ -32,13 +32,15 @@ def optuna_ms(bench, sampler, kind, observed, cycles):
 
 
 def prova_ms(bench, search, kind, observed, cycles):
-    (runs,) = bench.in_turn(functools.partial(bench.program, "ask", search, kind, observed, cycles), runs=1 if bench.quick else 3)
+    ask = functools.partial(bench.program, "ask", search, kind, observed, cycles)
+    (runs,) = bench.in_turn(ask, runs=1 if bench.quick else 3)
     return median(runs, "us") / 1e3
 
 
 def random(bench):
     """Suggestions of random search with their results, ten doubles; each refused if it was tried before."""
-    (runs,) = bench.in_turn(functools.partial(bench.program, "ask", "random", "blind", 0, 100_000 if bench.quick else 1_000_000))
+    cycles = 100_000 if bench.quick else 1_000_000
+    (runs,) = bench.in_turn(functools.partial(bench.program, "ask", "random", "blind", 0, cycles))
     reference = optuna_ms(bench, "random", "doubles", 0, 1_000)
     yield row("search.random.per_s", median(runs, "per_s"), "1/s", 1e3 / reference if reference else None,
               ("value", ">=", 1_000_000))

@@ -1,8 +1,9 @@
 """Searches with schedules on tables of learning curves, in virtual time: `prova simulate`.
 
-Of a table with curves of n steps, k full trainings are k x n steps in all, however they are spread over trials. The regret is that
-of the best value at any step, cut at 1, the median row. A search may have each row once (`lookup: rows`): where the nearest
-row stands for a point, one that homes in on the best gets the same row again and again, which no real training would do.
+Of a table with curves of n steps, k full trainings are k x n steps in all, however they are spread over trials. The regret is
+that of the best value at any step, cut at 1, the median row. A search may have each row once (`lookup: rows`): where the
+nearest row stands for a point, one that homes in on the best gets the same row again and again, which no real training
+would do.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import subprocess
 import time
 
 from figures import LEVEL, wilcoxon_greater
+
 from harness import row
 
 FULL_TRAININGS = (10, 30)
@@ -80,8 +82,8 @@ class Simulations:
                 file.write(json.dumps({"key": key, "version": self.version, "regrets": self.regrets[key]}) + "\n")
 
     def simulate(self, table, search, schedule, trainings, workers):
-        settings = ["table.lookup=rows", "limits.failures=0", f"search.name={search}", f"limits.budget={trainings * table.steps}",
-                    f"schedule={SCHEDULES[schedule].format(steps=table.steps)}"]
+        settings = ["table.lookup=rows", "limits.failures=0", f"search.name={search}",
+                    f"limits.budget={trainings * table.steps}", f"schedule={SCHEDULES[schedule].format(steps=table.steps)}"]
         argv = [self.prova, "simulate", table.path, "--json", "--quiet", "--workers", workers, "--seeds", self.n_seeds]
         argv += [part for setting in settings for part in ("--set", setting)]
         done = subprocess.run([str(one) for one in argv], capture_output=True, text=True)
@@ -125,7 +127,7 @@ def rows(simulations, tables):
 
 
 def is_worse(simulations, combination, table, trainings, workers):
-    ours = simulations.regrets[*combination, table, trainings, workers]
+    ours = simulations.regrets[(*combination, table, trainings, workers)]
     random = simulations.regrets.get(("random", "full", table, trainings, workers), [])
     return wilcoxon_greater(list(zip(ours, random))) < LEVEL
 

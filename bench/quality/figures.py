@@ -4,6 +4,7 @@ What was run here comes from files of results; for a peer that was not run here,
 recorded.json stand in: a regret after so many evaluations depends on the peer's version and the seed, not on the machine.
 """
 
+import itertools
 import json
 import math
 import pathlib
@@ -35,7 +36,7 @@ class Figures:
             for seed, result in one.of(searcher, name).items():
                 series = result["best"] or [math.inf]
                 runs[seed] = {at: problem.regret(series[min(at, len(series)) - 1])
-                              for at in range(1, problem.evaluations + 1)}
+                              for at in range(1, min(result["evaluations"], problem.evaluations) + 1)}
         return runs
 
     def of(self, searcher, problem):
@@ -58,7 +59,7 @@ class Figures:
         """[(regret of ours, regret of theirs)] of the seeds that both have."""
         a, b = self.of(ours, problem), self.of(theirs, problem)
         last = problem.evaluations
-        return [(a[seed][last], b[seed][last]) for seed in sorted(a.keys() & b.keys())]
+        return [(a[seed][last], b[seed][last]) for seed in sorted(a.keys() & b.keys()) if last in a[seed] and last in b[seed]]
 
 
 def load_recorded():
@@ -67,18 +68,23 @@ def load_recorded():
 
 def unpack(recorded):
     """{(searcher, problem): {seed: {evaluations: regret}}} of what recorded.json holds."""
-    return {(one["searcher"], one["problem"]): {seed: dict(zip(one["at"], regrets)) for seed, regrets in enumerate(one["seeds"])}
-            for one in (recorded or {}).get("figures", [])}
+    def runs(one):
+        return {seed: dict(zip(one["at"], regrets)) for seed, regrets in enumerate(one["seeds"])}
+
+    return {(one["searcher"], one["problem"]): runs(one) for one in (recorded or {}).get("figures", [])}
 
 
-def record(figures, problems, version, n_seeds):
-    """recorded.json as text: peers' regrets after a few numbers of evaluations, by seed from 0, as far as there is none missing."""
+def record(figures, problems, version):
+    """recorded.json as text: peers' regrets after a few numbers of evaluations, by seed from 0, as far as none is missing.
+
+    A run that was ended earlier than the problem has fewer numbers.
+    """
     lines = []
     for searcher in figures.searchers():
         for problem in problems if not searcher.startswith("prova") else ():
             runs, at = figures.of(searcher, problem), problem.checkpoints
-            n = next(seed for seed in range(n_seeds + 1) if seed not in runs or seed == n_seeds)
-            seeds = [[float(f"{runs[seed][one]:.3g}") for one in at] for seed in range(n)]
+            n = next(seed for seed in itertools.count() if seed not in runs)
+            seeds = [[float(f"{runs[seed][one]:.3g}") for one in at if one in runs[seed]] for seed in range(n)]
             if seeds:
                 lines.append(json.dumps({"searcher": searcher, "problem": problem.name, "at": at, "seeds": seeds}))
     return f'{{"version": {json.dumps(version)}, "figures": [\n' + ",\n".join(lines) + "\n]}\n"

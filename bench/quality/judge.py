@@ -3,6 +3,7 @@
 import statistics
 
 from figures import compare
+
 from harness import row
 
 # What a search is compared with: samplers of the same kind. `auto` is the one to be used without a choice, so it is compared

@@ -17,12 +17,15 @@ import picture
 import problems as problem_set
 import report
 import results as result_file
+
 from harness import Measure, Skip, has_module, optuna_python
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHEAP_SAMPLERS = ["optuna-random", "optuna-tpe", "optuna-tpe-univariate", "optuna-tpe-group", "optuna-cmaes"]
 SCHEDULED = ("random", "tpe", "gp")  # the searches that are tried with every schedule
 MANY_WORKERS = 8
+# The factorial tables have so many times the seeds for the first EARLY evaluations: regret differs most between seeds there.
+EARLY, EARLY_TIMES = 25, 4
 DEFAULT_SECONDS = 900
 
 
@@ -46,7 +49,7 @@ class Runner:
         self.data = ["--data", bench.options.data] if bench.options.data else []
 
     def run(self, python, script, *args, share=1.0, seeds=None):
-        """`share` of the time that is left; says so if that was not enough."""
+        """`share` of the time that is left."""
         seconds = max(1.0, share * (self.end - time.monotonic()))
         argv = [python, "-B", HERE / script, *args, *self.data, "--seeds", f"0:{seeds or self.seeds}", "--seconds",
                 f"{seconds:.0f}"]
@@ -55,12 +58,12 @@ class Runner:
         if done.returncode != 0:
             raise RuntimeError(f"{script} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
-    def prova(self, searches, workers=1, share=1.0):
+    def prova(self, searches, *options, **how):
         library = self.bench.binaries / "sdk/libprova.so"
         self.run(sys.executable, "prova_search.py", library, self.folder / "prova.jsonl", "--searches", ",".join(searches),
-                 "--workers", workers, "--problems", "function-branin" if self.bench.quick else "", share=share)
+                 *options, **how)
 
-    def optuna(self, share):
+    def optuna(self, early, share):
         try:
             python = optuna_python(self.bench)
         except Skip as reason:
@@ -68,12 +71,15 @@ class Runner:
             return
         output = self.folder / "optuna.jsonl"
         samplers = [one for one in CHEAP_SAMPLERS if one != "optuna-cmaes" or has_module(python, "cmaes")]
-        self.run(python, "optuna_search.py", output, "--samplers", ",".join(samplers),
-                 share=share / 2)
-        if has_module(python, "torch"):
-            self.run(python, "optuna_search.py", output, "--samplers", "optuna-gp", share=share)
-        else:
+        self.run(python, "optuna_search.py", output, "--samplers", ",".join(samplers), share=share / 2)
+        gp = ["optuna-gp"] if has_module(python, "torch") else []
+        if not gp:
             say(f"{python} has no PyTorch, which GPSampler needs: its recorded figures are used")
+        if early:
+            self.run(python, "optuna_search.py", output, "--samplers", ",".join(["optuna-tpe", *gp]), *early, share=share / 2,
+                     seeds=EARLY_TIMES * self.seeds)
+        if gp:
+            self.run(python, "optuna_search.py", output, "--samplers", "optuna-gp", share=share)
 
 
 def quality(bench):
@@ -88,12 +94,12 @@ def quality(bench):
     if not options.data:
         say("no tables: only functions are measured; --data DIR or PROVA_BENCH_DATA says where tables are")
     runner = Runner(bench, bench.top / "build/quality", options.seeds or (2 if bench.quick else 20))
-    results = measure(runner)
+    results = measure(runner, problems)
     recorded = figure_set.load_recorded()
     figures = figure_set.Figures(problems, results, recorded)
     if options.record:
         versions = {one["version"] for one in results[1].by_key.values()}
-        figure_set.RECORDED.write_text(figure_set.record(figures, problems, "/".join(sorted(versions)), runner.seeds))
+        figure_set.RECORDED.write_text(figure_set.record(figures, problems, "/".join(sorted(versions))))
     simulations, tables = simulate(runner)
     (folder / "quality.svg").write_text(picture.draw(figures, problems))
     (folder / "quality.md").write_text(report.write(figures, problems, recorded) + curves.write(simulations, tables))
@@ -102,14 +108,20 @@ def quality(bench):
     yield from curves.rows(simulations, tables)
 
 
-def measure(runner):
+def measure(runner, problems):
     """Runs by ask and tell whatever is missing; the results of all."""
     bench, folder = runner.bench, runner.folder
     searches = list_searches(bench)
-    runner.prova(searches, share=0.3)
-    runner.prova([name for name in searches if name in judge.ASYNCHRONOUS], MANY_WORKERS, share=0.3)
+    whole = ["--problems", "function-branin" if bench.quick else ""]
+    factorial = [one.name for one in problems if one.family == "factorial"]
+    early = ["--problems", ",".join(factorial), "--evaluations", EARLY] if factorial and not bench.quick else []
+    runner.prova(searches, *whole, share=0.3)
+    if early:
+        runner.prova(["auto"], *early, share=0.1, seeds=EARLY_TIMES * runner.seeds)
+    asynchronous = [name for name in searches if name in judge.ASYNCHRONOUS]
+    runner.prova(asynchronous, "--workers", MANY_WORKERS, *whole, share=0.3)
     if not bench.quick:
-        runner.optuna(share=0.6)
+        runner.optuna(early, share=0.6)
     version = result_file.version_of(bench.binaries / "sdk/libprova.so")
     return [result_file.Results(folder / "prova.jsonl", version), result_file.Results(folder / "optuna.jsonl")]
 

@@ -1,11 +1,12 @@
 """Optuna on the problems: run by the interpreter that has it, one result a line.
 
     optuna_search.py OUTPUT [--data FOLDER] [--samplers NAME,...] [--problems BEGINNING,...] [--seeds FROM:TO] [--seconds N]
+                     [--evaluations N]
 
-Appends {"searcher", "problem", "seed", "version", "best": [best so far after each evaluation], "cpu_s"} to OUTPUT and leaves out
-what is there already, so it may be interrupted and started again. Optuna is told what prova is told: logarithmic scales,
-integers, categories and conditions; values of a discrete parameter are given by their index, as they have no other
-form there.
+Appends lines (results.py) to OUTPUT, `best` being the best so far after each evaluation, and leaves out what is there already,
+so it may be interrupted and started again. --evaluations ends each run earlier than the problem does. Optuna is told what
+prova is told: logarithmic scales, integers, categories and conditions; values of a discrete parameter are given by their
+index, as they have no other form there.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import math
 import pathlib
 import time
 import warnings
-
 
 import optuna
 import problems as problem_set
@@ -62,8 +62,8 @@ def run(problem, sampler, seed):
         cpu_s += time.process_time() - begin
         best = min(best, value) if math.isfinite(value) else best
         series.append(best)
-    return {"searcher": sampler, "problem": problem.name, "seed": seed, "version": optuna.__version__, "best": series,
-            "cpu_s": round(cpu_s, 3)}
+    return {"searcher": sampler, "problem": problem.name, "seed": seed, "version": optuna.__version__,
+            "evaluations": problem.evaluations, "best": series, "cpu_s": round(cpu_s, 3)}
 
 
 def main():
@@ -74,11 +74,12 @@ def main():
     parser.add_argument("--problems", default="")
     parser.add_argument("--seeds", default="0:20")
     parser.add_argument("--seconds", type=float, default=math.inf)
+    parser.add_argument("--evaluations", type=float, default=math.inf)
     args = parser.parse_args()
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    chosen = problem_set.load(args.data, args.problems.split(","))
+    chosen = problem_set.load(args.data, args.problems.split(","), args.evaluations)
     first, last = map(int, args.seeds.split(":"))
     output = result_file.Results(args.output)
     end = time.monotonic() + args.seconds
@@ -87,7 +88,7 @@ def main():
             for sampler in args.samplers.split(","):
                 if sampler == "optuna-cmaes" and not problem.continuous:
                     continue
-                if not output.has(sampler, problem.name, seed):
+                if not output.has(sampler, problem.name, seed, problem.evaluations):
                     if time.monotonic() > end:
                         return
                     output.add(run(problem, sampler, seed))

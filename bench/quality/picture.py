@@ -77,7 +77,7 @@ def draw_line(axes, searcher, points):
 def draw_panel(figures, problem, searchers, left, top):
     lines = {}
     for searcher in searchers:
-        runs = list(figures.of(searcher, problem).values())
+        runs = [run for run in figures.of(searcher, problem).values() if problem.evaluations in run]
         if len(runs) >= MIN_SEEDS:
             lines[searcher] = [(at, quartiles(runs, at)) for at in chosen_evaluations(runs)]
     seen = [value for points in lines.values() for _, values in points for value in values]

@@ -261,7 +261,8 @@ def load_functions():
     return [make_function(*one) for one in FUNCTIONS]
 
 
-def load(folder=None, beginnings=("",)):
-    """The functions and, with a folder, its tables; those whose names begin so."""
+def load(folder=None, beginnings=("",), evaluations=math.inf):
+    """The functions and, with a folder, its tables; those whose names begin so, with no more evaluations than that."""
     everything = load_functions() + (load_tables(folder) if folder else [])
-    return [one for one in everything if one.name.startswith(tuple(beginnings))]
+    return [dataclasses.replace(one, evaluations=int(min(one.evaluations, evaluations)))
+            for one in everything if one.name.startswith(tuple(beginnings))]

@@ -1,10 +1,10 @@
 """prova's searches on the problems, by ask and tell over libprova.so (prova.h, prova_search_...).
 
     prova_search.py LIBRARY OUTPUT [--data FOLDER] [--searches NAME,...] [--problems BEGINNING,...] [--seeds FROM:TO]
-                    [--seconds N] [--workers N]
+                    [--seconds N] [--workers N] [--evaluations N]
 
 Appends lines like those of optuna_search.py, the searcher being prova-NAME, or prova-NAME@N with N workers: then N points
-are pending at any time, and the oldest is told first.
+are pending at any time, and the oldest is told first. --evaluations ends each run earlier than the problem does.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import json
 import math
 import pathlib
 import time
-
 
 import problems as problem_set
 import results as result_file
@@ -107,7 +106,7 @@ def run(library, problem, name, seed, workers, version):
         series.append(best)
     search.close()
     return {"searcher": searcher_name(name, workers), "problem": problem.name, "seed": seed, "version": version,
-            "best": series, "cpu_s": round(cpu_s, 3)}
+            "evaluations": problem.evaluations, "best": series, "cpu_s": round(cpu_s, 3)}
 
 
 def searcher_name(name, workers):
@@ -123,10 +122,11 @@ def main():
     parser.add_argument("--problems", default="")
     parser.add_argument("--seeds", default="0:20")
     parser.add_argument("--seconds", type=float, default=math.inf)
+    parser.add_argument("--evaluations", type=float, default=math.inf)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
 
-    chosen = problem_set.load(args.data, args.problems.split(","))
+    chosen = problem_set.load(args.data, args.problems.split(","), args.evaluations)
     version = result_file.version_of(args.library)
     library, output = Library(args.library), result_file.Results(args.output, version)
     first, last = map(int, args.seeds.split(":"))
@@ -134,7 +134,7 @@ def main():
     for seed in range(first, last):
         for problem in chosen:
             for name in args.searches.split(","):
-                if output.has(searcher_name(name, args.workers), problem.name, seed):
+                if output.has(searcher_name(name, args.workers), problem.name, seed, problem.evaluations):
                     continue
                 if time.monotonic() > end:
                     return

@@ -1,4 +1,7 @@
-"""A file of results, one JSON object a line: {"searcher", "problem", "seed", "version", "best": [...], "cpu_s"}.
+"""A file of results, one JSON object a line: {"searcher", "problem", "seed", "version", "evaluations", "best": [...], "cpu_s"}.
+
+`evaluations` is how many were asked for; a search that had no point left has fewer in `best`. Lines without it are those of an
+older bench, and count as absent.
 
 Lines are appended whole and never changed; a line that was cut off when a run was interrupted is passed over, and its result
 is computed again.
@@ -30,8 +33,8 @@ class Results:
         self.path, self.version = path, version
         self.by_key = {}
         for one in read_lines(path):
-            if version is None or one["version"] == version:
-                self.by_key[one["searcher"], one["problem"], one["seed"]] = one
+            if "evaluations" in one and version in (None, one["version"]):
+                self.keep(one)
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab+") as file:  # a half line of an interrupted run must not spoil the next one
             if file.tell() > 0:
@@ -39,11 +42,18 @@ class Results:
                 if file.read(1) != b"\n":
                     file.write(b"\n")
 
-    def has(self, searcher, problem, seed):
-        return (searcher, problem, seed) in self.by_key
+    def keep(self, result):
+        """Of two of the same run, the longer one."""
+        key = result["searcher"], result["problem"], result["seed"]
+        if not self.has(*key, result["evaluations"]):
+            self.by_key[key] = result
+
+    def has(self, searcher, problem, seed, evaluations):
+        known = self.by_key.get((searcher, problem, seed))
+        return known is not None and known["evaluations"] >= evaluations
 
     def add(self, result):
-        self.by_key[result["searcher"], result["problem"], result["seed"]] = result
+        self.keep(result)
         with open(self.path, "a") as file:
             file.write(json.dumps(result) + "\n")
 

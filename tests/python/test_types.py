@@ -64,7 +64,8 @@ class Annotations(unittest.TestCase):
 
     def test_its_style_is_that_of_the_rest(self):
         rules = os.path.join(PACKAGE, "pyproject.toml")
-        for folder in (PACKAGE, os.path.dirname(os.path.abspath(__file__))):
+        here = os.path.dirname(os.path.abspath(__file__))
+        for folder in (PACKAGE, here, os.path.join(here, "../../bench")):
             with self.subTest(folder):
                 code, words = run("ruff", "check", "--no-cache", "--config", rules, ".", folder=folder)
                 self.assertEqual(code, 0, words)

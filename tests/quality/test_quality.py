@@ -137,8 +137,9 @@ class Judging(unittest.TestCase):
         self.assertIsNone(figure_set.compare([]))
 
 
-def result(searcher, seed, best, version="1"):
-    return {"searcher": searcher, "problem": "function-branin", "seed": seed, "version": version, "best": best, "cpu_s": 0}
+def result(searcher, seed, best, version="1", evaluations=60):
+    return {"searcher": searcher, "problem": "function-branin", "seed": seed, "version": version, "evaluations": evaluations,
+            "best": best, "cpu_s": 0}
 
 
 class Curves(InFolder):
@@ -182,14 +183,28 @@ class Results(InFolder):
         whole = json.dumps(result("a", 0, [1]))
         path.write_text(whole + "\n" + whole[:20])
         results = result_file.Results(path)
-        self.assertTrue(results.has("a", "function-branin", 0))
+        self.assertTrue(results.has("a", "function-branin", 0, 60))
         results.add(result("a", 1, [2]))
         self.assertEqual(set(result_file.Results(path).of("a", "function-branin")), {0, 1})
 
     def test_results_of_another_build_are_absent(self):
         path = self.folder / "results.jsonl"
         result_file.Results(path).add(result("a", 0, [1], "old"))
-        self.assertFalse(result_file.Results(path, "new").has("a", "function-branin", 0))
+        self.assertFalse(result_file.Results(path, "new").has("a", "function-branin", 0, 60))
+
+    def test_a_shorter_run_is_no_whole_one_and_counts_as_far_as_it_went(self):
+        problem = problem_set.load_functions()[0]
+        path = self.folder / "results.jsonl"
+        results = result_file.Results(path)
+        results.add(result("a", 0, [problem.optimum + 1] * 25, evaluations=25))
+        self.assertTrue(results.has("a", problem.name, 0, 25))
+        self.assertFalse(results.has("a", problem.name, 0, 60))
+        results.add(result("a", 1, [problem.optimum + 2] * 60))
+        results.add(result("a", 1, [problem.optimum + 3] * 25, evaluations=25))  # the longer one stays
+        figures = figure_set.Figures([problem], [result_file.Results(path)])
+        for at, regrets in ((25, [1.0, 2.0]), (60, [2.0])):
+            self.assertEqual([round(one, 9) for one in figures.at("a", problem, at)], regrets)
+        self.assertEqual(len(figures.pairs("a", "a", problem)), 1)
 
     def test_recorded_figures_stand_in_for_what_was_run_on_fewer_seeds(self):
         problem = problem_set.load_functions()[0]
@@ -203,13 +218,14 @@ class Results(InFolder):
     def test_what_was_recorded_is_read_back(self):
         problem = problem_set.load_functions()[0]
         results = result_file.Results(self.folder / "results.jsonl")
-        for searcher, seed in (("optuna-gp", 0), ("optuna-gp", 1), ("optuna-gp", 3), ("prova-tpe", 0)):
+        for searcher, seed in (("optuna-gp", 0), ("optuna-gp", 1), ("optuna-gp", 4), ("prova-tpe", 0)):
             results.add(result(searcher, seed, [problem.optimum + seed + 1] * 60))
+        results.add(result("optuna-gp", 2, [problem.optimum + 3] * 25, evaluations=25))
         figures = figure_set.Figures([problem], [results])
-        recorded = json.loads(figure_set.record(figures, [problem], "5", 20))
+        recorded = json.loads(figure_set.record(figures, [problem], "5"))
         again = figure_set.Figures([problem], [], recorded)
         self.assertEqual(again.at("optuna-gp", problem), [1.0, 2.0])
-        self.assertEqual(again.at("optuna-gp", problem, 25), [1.0, 2.0])
+        self.assertEqual(again.at("optuna-gp", problem, 25), [1.0, 2.0, 3.0])
         self.assertEqual(again.searchers(), ["optuna-gp"])
 
 
@@ -230,6 +246,14 @@ class Runs(InFolder):
         self.search("random,tpe", "--seeds", "0:2")
         self.assertEqual(self.lines()[:2], first)
         self.assertEqual(len(self.lines()), 4)
+
+    def test_a_run_may_be_shorter_and_is_made_whole_later(self):
+        self.search("tpe", "--seeds", "0:1", "--evaluations", "25")
+        self.search("tpe", "--seeds", "0:1")
+        self.search("tpe", "--seeds", "0:1", "--evaluations", "25")
+        short, whole = self.lines()
+        self.assertEqual((short["evaluations"], len(short["best"]), whole["evaluations"]), (25, 25, 60))
+        self.assertEqual(whole["best"][:25], short["best"])
 
     def test_workers_have_their_points_pending_and_lose_none(self):
         self.search("tpe", "--seeds", "0:1", "--workers", "8")
