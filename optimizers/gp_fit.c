@@ -41,10 +41,12 @@ enum { SIGNAL, ADDITIVE, REACH, NOISE, C, N_OTHERS }; /* in theta, behind the le
  * searches (Ackley in 6 dimensions, 12 shifts: medians 1.2 and 1.8 against 0.14).
  * START_NOISE was chosen among two by 19 problems with 12 seeds that nothing else was chosen by.
  *
- * c: all but linear unless many values say otherwise. With a wider prior of less (0.7, 1.5) what lies near
- * the best is spread so early that the search stays there, where the objective is rough: regret as at the
- * turns of search_gp.c, which then are worth half as much. With one still narrower and farther off (2.5, 0.5)
- * Levy and Rosenbrock lose, whose valleys it takes a logarithm to see. */
+ * c: over ranges all but linear unless many values say otherwise, dull_c. With the wider prior what lies near
+ * the best is spread so early that the search stays there, at ever smaller steps, where the objective is
+ * rough: seven tables of learning curves by their last value, 20 seeds, have a mean regret of 0.22 after 100
+ * trials with the one and 0.18 with the other; a still narrower one (2.5, 0.5) costs Levy and Rosenbrock,
+ * whose valleys it takes a logarithm to see. Where there are no ranges there are no such steps, and six
+ * tables of lists have 0.012 with the wider prior and 0.015 with the other. */
 static const struct prior priors[N_OTHERS] = {
     [SIGNAL] = {.mean = 0, .sd = 1, .min = -6.9, .max = 6.9},
     [ADDITIVE] = {.mean = 0, .sd = 1, .min = -6.9, .max = 6.9},
@@ -53,8 +55,10 @@ static const struct prior priors[N_OTHERS] = {
                .min = -6.9,
                .max = 6.9}, /* ln sqrt(5 / 42): at 0 w is as curved as k */
     [NOISE] = {.mean = -9, .sd = 3, .min = -18.4, .max = 0},
-    [C] = {.mean = 2, .sd = 0.8, .min = -9.2, .max = 6.9},
+    [C] = {.mean = 0.7, .sd = 1.5, .min = -9.2, .max = 6.9},
 };
+
+static const struct prior dull_c = {.mean = 2, .sd = 0.8, .min = -9.2, .max = 6.9};
 
 /* Begun with less, a fit to noisy values explains them by short lengthscales and does not come back. */
 #define START_NOISE     0.05
@@ -69,6 +73,11 @@ static struct prior lengthscale_prior(const struct gp_features *features)
                           .sd = sqrt(3),
                           .min = log(MIN_LENGTHSCALE),
                           .max = log(MAX_LENGTHSCALE)};
+}
+
+static const struct prior *prior_of(const struct gp_features *features, size_t other)
+{
+    return other == C && features->n_continuous > 0 ? &dull_c : &priors[other];
 }
 
 static void set_lengthscale(struct gp_hyper *hyper, size_t s, double log_lengthscale)
@@ -86,7 +95,7 @@ void gp_hyper_reset(struct gp_hyper *hyper, const struct gp_features *features)
     hyper->additive = exp(priors[ADDITIVE].mean);
     hyper->reach = exp(priors[REACH].mean);
     hyper->noise = START_NOISE;
-    hyper->c = exp(priors[C].mean);
+    hyper->c = exp(prior_of(features, C)->mean);
 }
 
 static void list_others(double **others, struct gp_hyper *hyper)
@@ -300,7 +309,7 @@ static double evaluate(struct fit *fit, const double *theta)
         gradient[s] -= 1;
     }
     for (size_t i = 0; i < N_OTHERS; i++)
-        sum += log_prior(&gradient[n_scales + i], &priors[i], theta[n_scales + i]);
+        sum += log_prior(&gradient[n_scales + i], prior_of(fit->features, i), theta[n_scales + i]);
     cblas_dscal((int)(n_scales + N_OTHERS), -1, gradient, 1);
     return -sum;
 }
@@ -317,8 +326,8 @@ static void set_start(struct fit *fit)
         lbfgs->next[s] = log(fit->hyper->lengthscales[s]);
     }
     for (size_t i = 0; i < N_OTHERS; i++) {
-        lbfgs->lower[n_scales + i] = priors[i].min;
-        lbfgs->upper[n_scales + i] = priors[i].max;
+        lbfgs->lower[n_scales + i] = prior_of(fit->features, i)->min;
+        lbfgs->upper[n_scales + i] = prior_of(fit->features, i)->max;
         lbfgs->next[n_scales + i] = log(*others[i]);
     }
 }

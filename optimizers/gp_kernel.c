@@ -48,6 +48,7 @@ static struct gp_dim add_dim(struct gp_features *features, const struct param *p
     dim.is_continuous = !is_categorical && n_values > MANY_VALUES;
     dim.is_list = param->type == PARAM_DISCRETE;
     features->n_lists += dim.is_list;
+    features->n_continuous += dim.is_continuous;
     dim.feature = features->n;
     features->list[features->n++] = (struct gp_feature){.is_categorical = is_categorical, .scale = scale};
     if (dim.is_conditional && !is_categorical)

@@ -59,6 +59,7 @@ struct gp_features {
     size_t n;                /* F, fidelity included */
     size_t n_scales;         /* S */
     size_t n_lists;          /* dims that are lists */
+    size_t n_continuous;     /* dims that are continuous */
     struct gp_feature *list; /* [n] */
     struct gp_dim *dims;     /* [space->n_dims] */
 };
