@@ -10,6 +10,7 @@ COLOURS = {  # those of Okabe and Ito, which people of all colour vision tell ap
     "optuna-gp": "#0072B2", "optuna-tpe": "#009E73", "optuna-cmaes": "#CC79A7", "optuna-random": "#888888",
 }
 N_POINTS = 60  # of one line
+LONG_TITLE = 36  # characters; longer ones are made narrower, so that they end with the panel
 MIN_SEEDS = 3  # fewer have no quartiles
 
 
@@ -51,7 +52,8 @@ def label(value):
 
 def draw_frame(axes, title):
     x, y, width, height = axes.left, axes.top, PLOT[2], PLOT[3]
-    yield f'<text x="{x}" y="{y - 8}" class="t">{escape(title)}</text>'
+    fit = f' textLength="{width}" lengthAdjust="spacingAndGlyphs"' if len(title) > LONG_TITLE else ""
+    yield f'<text x="{x}" y="{y - 8}" class="t"{fit}>{escape(title)}</text>'
     first, last = math.ceil(axes.low - 1e-9), math.floor(axes.high + 1e-9)
     every = max(1, math.ceil((last - first + 1) / 6))
     for exponent in range(first, last + 1, every):
