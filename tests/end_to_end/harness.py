@@ -79,6 +79,36 @@ class Case(unittest.TestCase):
             process.kill()
         process.communicate()
 
+    def processes(self) -> list[int]:
+        """All that work in this test's folder, or below it."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and pathlib.Path(os.readlink(entry / "cwd")).is_relative_to(self.dir):
+                    found.append(int(entry.name))
+            except OSError:  # it has ended, or is not ours
+                pass
+        return found
+
+    def assert_nobody_is_left(self) -> None:
+        """All of them end, within DEADLINE each."""
+        while pids := self.processes():
+            for pid in pids:
+                try:
+                    ended = os.pidfd_open(pid)
+                except ProcessLookupError:
+                    continue
+                with os.fdopen(ended):
+                    command = pathlib.Path(f"/proc/{pid}/cmdline")
+                    words = command.read_bytes() if command.exists() else b""
+                    self.assertTrue(select.select([ended], [], [], DEADLINE)[0], words)
+
+    def kill(self, process: subprocess.Popen) -> None:
+        """Kills a run. All that it had started ends too: nobody is left at the gate who would take another's turn."""
+        process.kill()
+        process.wait()
+        self.assert_nobody_is_left()
+
     def finish(self, process: subprocess.Popen, status: int) -> subprocess.CompletedProcess:
         out, err = process.communicate(timeout=self.deadline)
         self.assertEqual(process.returncode, status, f"\nstdout:\n{out}\nstderr:\n{err}")

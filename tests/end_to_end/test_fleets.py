@@ -50,28 +50,6 @@ class Fleets(Case):
         self.assertEqual(len({gang for _, _, gang in ranks.values()}), 1)
         return ranks
 
-    def processes(self) -> list[int]:
-        """All that work in this test's folder."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            try:
-                if entry.name.isdigit() and os.readlink(entry / "cwd") == str(self.dir):
-                    found.append(int(entry.name))
-            except OSError:  # it has ended, or is not ours
-                pass
-        return found
-
-    def assert_nobody_is_left(self) -> None:
-        for pid in self.processes():
-            try:
-                ended = os.pidfd_open(pid)
-            except ProcessLookupError:
-                continue
-            with os.fdopen(ended):
-                command = pathlib.Path(f"/proc/{pid}/cmdline")
-                self.assertTrue(select.select([ended], [], [], DEADLINE)[0], command.exists() and command.read_bytes())
-        self.assertEqual(self.processes(), [])
-
     def lost(self) -> list[str]:
         with sqlite3.connect(self.dir / "prova.db") as database:
             query = "SELECT text FROM events WHERE kind = 'attempt lost'"
@@ -117,9 +95,7 @@ class Fleets(Case):
         self.sweep(lasting=1, retries=0)
         process = self.popen("run", "sweep.yaml")
         first = self.await_gang()
-        process.kill()
-        process.wait()
-        self.assert_nobody_is_left()
+        self.kill(process)
         self.write("over", "")  # the attempt is the first again if the driver was killed before it was on disk
         resumed = self.popen("resume", "fleet")
         second = self.await_gang()
