@@ -84,7 +84,7 @@ class Gangs(Case):
             "while not all_were_here(): time.sleep(0.01)\n"
             "if attempt == '1':\n"
             "    if rank == '2': os.kill(os.getpid(), signal.SIGKILL)\n"
-            "    time.sleep(600)\n"
+            "    signal.pause()\n"
             "print('prova: step=1 loss=0.5')\n"
         )
         self.gang("context: distributed\ndistributed: {workers: 3}\nretries: 1\n", program)
@@ -99,8 +99,8 @@ class Gangs(Case):
 
     def test_who_does_not_end_is_ended_with_rank_0(self):
         program = (
-            "import os, time\n"
-            "if os.environ['PROVA_RANK'] != '0': time.sleep(600)\n"
+            "import os, signal\n"
+            "if os.environ['PROVA_RANK'] != '0': signal.pause()\n"
             "print('prova: step=1 loss=0.5')\n"
         )
         self.gang("workers_per_trial: 2\n", program)
